@@ -3,6 +3,8 @@
 //! A program that does not import `wasi.thread-spawn` has a context of its own, without a lock.
 
 use wasmr::Module;
+#[cfg(feature = "component")]
+use wasmr::wasi::p2::P2Ctx;
 use wasmr::wasi::{SharedWasiCtx, ThreadData, WasiAccess, WasiCtx, WasiThreads, imports_threads};
 
 /// Data of a store.
@@ -10,6 +12,9 @@ use wasmr::wasi::{SharedWasiCtx, ThreadData, WasiAccess, WasiCtx, WasiThreads, i
 pub enum Guest {
     /// A program without threads.
     Single(Box<WasiCtx>),
+    /// A component.
+    #[cfg(feature = "component")]
+    Component(Box<P2Ctx>),
     /// A program that may start threads.
     Threaded {
         /// The context of all threads.
@@ -33,6 +38,8 @@ impl Guest {
     pub fn wasi(&mut self) -> WasiAccess<'_> {
         match self {
             Guest::Single(wasi) => WasiAccess::Own(wasi),
+            #[cfg(feature = "component")]
+            Guest::Component(ctx) => WasiAccess::Own(ctx.wasi_mut()),
             Guest::Threaded { wasi, .. } => WasiAccess::Shared(wasi),
         }
     }
@@ -42,6 +49,8 @@ impl ThreadData for Guest {
     fn for_thread(&self) -> Option<Guest> {
         match self {
             Guest::Single(_) => None,
+            #[cfg(feature = "component")]
+            Guest::Component(_) => None,
             Guest::Threaded { wasi, threads } => Some(Guest::Threaded { wasi: wasi.clone(), threads: threads.clone() }),
         }
     }
@@ -49,6 +58,8 @@ impl ThreadData for Guest {
     fn threads(&self) -> Option<&WasiThreads<Guest>> {
         match self {
             Guest::Single(_) => None,
+            #[cfg(feature = "component")]
+            Guest::Component(_) => None,
             Guest::Threaded { threads, .. } => Some(threads),
         }
     }

@@ -14,6 +14,25 @@ use super::plan::{Linking, UnknownImports};
 use super::report::exact_size;
 use super::stats::{MaybeStats, Phase, enter};
 
+/// Loads the program.
+pub fn load_program(
+    engine: &Engine,
+    path: &Path,
+    allow_precompiled: bool,
+    stats: &MaybeStats,
+) -> anyhow::Result<load::Program> {
+    enter(stats, Phase::Load);
+    let program = load::program(engine, path, allow_precompiled)?;
+    if let Some(stats) = stats {
+        match &program {
+            load::Program::Module(module) => stats.module(module),
+            #[cfg(feature = "component")]
+            load::Program::Component(component) => component.modules().iter().for_each(|module| stats.module(module)),
+        }
+    }
+    Ok(program)
+}
+
 /// Loads a module.
 pub fn load_module(
     engine: &Engine,

@@ -26,18 +26,45 @@ use super::report::{exact_size, printable_word};
 /// Size in bytes from which a file is mapped. Smaller files are read.
 const MAP_FROM: u64 = 1 << 20;
 
-/// Loads a module: validates it, or recognises it in the cache. A precompiled one is loaded only if that is allowed. `-` is standard
-/// input.
+/// A program: a core module or a component.
+pub enum Program {
+    /// A core module.
+    Module(Module),
+    /// A component.
+    #[cfg(feature = "component")]
+    Component(wasmr::component::Component),
+}
+
+/// Loads a module: as [`program`], but a component is an error.
 pub fn module(engine: &Engine, path: &Path, allow_precompiled: bool) -> anyhow::Result<Module> {
+    match program(engine, path, allow_precompiled)? {
+        Program::Module(module) => Ok(module),
+        #[cfg(feature = "component")]
+        Program::Component(_) => {
+            bail!(anyhow!("it is a component, and a core module is needed").context(cannot_load(path)))
+        }
+    }
+}
+
+/// Loads a program: validates it, or recognises it in the cache. The first bytes decide between a module and a component. A
+/// precompiled module is loaded only if that is allowed. `-` is standard input.
+pub fn program(engine: &Engine, path: &Path, allow_precompiled: bool) -> anyhow::Result<Program> {
     if allow_precompiled && is_precompiled_file(path) {
         check_size(&path.metadata()?, path, engine.max_module_size())?;
         // SAFETY: the user says with --allow-precompiled that the file comes from `wasmr compile` and is as trusted as wasmr.
-        return unsafe { Module::deserialize_file(engine, path) }.with_context(|| cannot_load(path));
+        return unsafe { Module::deserialize_file(engine, path) }
+            .map(Program::Module)
+            .with_context(|| cannot_load(path));
     }
     let Input { bytes, state } = input(path, engine.max_module_size(), engine.has_cache())?;
+    #[cfg(feature = "component")]
+    if is_component(bytes.as_ref()) {
+        let component = wasmr::component::Component::from_bytes(engine, bytes, &name(path));
+        return component.map(Program::Component).with_context(|| cannot_load(path));
+    }
     if !Module::is_precompiled(bytes.as_ref()) {
         let module = Module::from_file_bytes(engine, bytes, &name(path), state.as_ref());
-        return module.map_err(with_switch).with_context(|| cannot_load(path));
+        return module.map(Program::Module).map_err(with_switch).with_context(|| cannot_load(path));
     }
     if !allow_precompiled {
         let why = "it is a precompiled module, whose machine code is executed as it is; if you trust the file as much as wasmr itself, \
@@ -45,7 +72,31 @@ pub fn module(engine: &Engine, path: &Path, allow_precompiled: bool) -> anyhow::
         bail!(anyhow!(why).context(cannot_load(path)));
     }
     // SAFETY: as above.
-    unsafe { Module::deserialize(engine, bytes.as_ref().to_vec()) }.with_context(|| cannot_load(path))
+    unsafe { Module::deserialize(engine, bytes.as_ref().to_vec()) }
+        .map(Program::Module)
+        .with_context(|| cannot_load(path))
+}
+
+/// Returns true if the bytes begin like a component, in binary or as text. Both are decided without reading further than the first
+/// word.
+#[cfg(feature = "component")]
+fn is_component(bytes: &[u8]) -> bool {
+    if bytes.starts_with(b"\0asm") {
+        // A component has layer 1 in the upper half of the version.
+        return bytes.get(6..8) == Some(&[1, 0]);
+    }
+    let mut text = bytes;
+    loop {
+        text = text.trim_ascii_start();
+        if text.starts_with(b";;") {
+            let end = text.iter().position(|byte| *byte == b'\n').unwrap_or(text.len());
+            text = &text[end..];
+        } else {
+            let inner = text.strip_prefix(b"(").map(<[u8]>::trim_ascii_start);
+            let word = inner.and_then(|inner| inner.strip_prefix(b"component"));
+            return word.is_some_and(|rest| !rest.first().is_some_and(|byte| byte.is_ascii_alphanumeric()));
+        }
+    }
 }
 
 /// Returns true if a regular file begins like a precompiled module. No other file can be read twice.

@@ -6,7 +6,7 @@
 //! - Resolve: [`plan`] opens directories and sockets and reads the environment. It is the only file that uses the user's
 //!   authority. [`grants`] explains directories that cannot be opened, [`load`] reads modules.
 //! - Act: [`run`](mod@run), [`compile`], [`wast`], [`validate`], [`inspect`], [`explore`], [`cache`] and [`completions`] are the
-//!   commands. [`preload`] and [`instantiate`] prepare modules; [`invoke`] and [`literal`] convert arguments and results; [`json`]
+//!   commands. `run_component` runs components, and [`end`] is the end of either. [`preload`] and [`instantiate`] prepare modules; [`invoke`] and [`literal`] convert arguments and results; [`json`]
 //!   writes output for tools.
 //! - Report: [`report`] prints errors and [`missing`] explains imports and entries that are missing; [`exit`] has the exit codes.
 //!   [`stats`] and [`usage`] measure a run, [`log`] reports compilations.
@@ -17,6 +17,7 @@ mod cache;
 mod codegen_options;
 mod compile;
 mod completions;
+mod end;
 pub mod exit;
 mod explore;
 mod flags;
@@ -39,6 +40,8 @@ mod position;
 mod preload;
 mod report;
 mod run;
+#[cfg(feature = "component")]
+mod run_component;
 mod save;
 pub mod signals;
 mod stats;

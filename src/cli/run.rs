@@ -12,36 +12,23 @@ use std::time::Instant;
 use anyhow::Context;
 use wasmr::symbol::printable;
 use wasmr::wasi::{MissingMemory, ThreadData, ThreadEnd, WasiThreads};
-use wasmr::{
-    Engine, ExternType, Instance, Linker, Module, Stop, StopKind, Store, TrapCode, UnknownImportCalled, Val,
-    val_type_text,
-};
+use wasmr::{Engine, ExternType, Instance, Linker, Module, Stop, StopKind, Store, TrapCode, UnknownImportCalled, Val};
 use wasmr_core::count::Count;
 
+use super::end::{End, describe_exception, stopped_by};
 use super::exit::UsageError;
 use super::flags::RunFlags;
 use super::guest::Guest;
-use super::instantiate::{define, instantiate, load_module};
+use super::instantiate::{define, instantiate, load_program};
+use super::load::Program;
 use super::plan::{self, Entry, RunPlan};
 use super::preload::{self, Library};
 use super::report::printable_word;
+#[cfg(feature = "component")]
+use super::run_component;
 use super::stats::{Ended, MaybeStats, Phase, Stats, enter};
 use super::values::PreloadSpec;
 use super::{exit, invoke, load, missing, report, save, signals, terminal, timeout};
-
-/// The end of a run, other than by an error of wasmr or its user.
-enum End {
-    /// There is no function to call. The error was printed.
-    NotRun(u8),
-    /// The called function returned.
-    Returned,
-    /// The program was stopped. The text describes the exception, if that is the reason.
-    Stopped(Stop, String),
-    /// A thread of the program, other than the main one, was stopped: its number, and the exception if there is one.
-    ThreadStopped(i32, Stop, String),
-    /// A library was stopped during its initialisation, before the program started.
-    LibraryStopped(PreloadSpec, Stop, String),
-}
 
 /// Number of frames from which an out-of-bounds access is probably an overflow of the program's own stack, which is in its linear
 /// memory.
@@ -110,7 +97,11 @@ fn execute(
     if let Some(stats) = stats {
         stats.engine(&engine);
     }
-    let module = ManuallyDrop::new(load_module(&engine, &plan.module, plan.allow_precompiled, stats)?);
+    let module = match load_program(&engine, &plan.module, plan.allow_precompiled, stats)? {
+        Program::Module(module) => ManuallyDrop::new(module),
+        #[cfg(feature = "component")]
+        Program::Component(component) => return run_component::execute(plan, &engine, component, stats, err),
+    };
     let load = |spec: &PreloadSpec| Library::load(&engine, spec.clone(), plan.allow_precompiled, stats);
     let libraries = plan.preload.iter().map(load);
     let libraries = libraries.collect::<anyhow::Result<Vec<_>>>()?;
@@ -200,20 +191,6 @@ fn end_threads(threads: Option<&WasiThreads<Guest>>, max: u32, err: &mut dyn Wri
     let mut store = ManuallyDrop::new(store);
     let exception = describe_exception(&mut store, &stop);
     Some(End::ThreadStopped(id, stop, exception))
-}
-
-/// Describes the exception that ended a run by its tag and its arguments. Returns an empty text for another end.
-fn describe_exception(store: &mut Store<Guest>, stop: &Stop) -> String {
-    let StopKind::Throw(throw) = stop.kind() else { return String::new() };
-    let tag = throw.exception.tag(&*store);
-    let (Some(tag), Some(arguments)) = (tag, throw.exception.arguments(&mut *store)) else { return String::new() };
-    let types = tag.ty(&*store);
-    let arguments =
-        types.params().iter().zip(&arguments).map(|(ty, value)| {
-            format!("{} {}", val_type_text(store.registry(), *ty), invoke::result_text(store, value))
-        });
-    let arguments = arguments.collect::<Vec<_>>().join(", ");
-    format!("`{}` ({arguments})", tag.readable_name(&*store))
 }
 
 /// Returns true if the module exports the function to call.
@@ -306,11 +283,6 @@ fn call_entry(
         out.write_all(lines.as_bytes()).and_then(|()| out.flush()).context("cannot print the results")?;
     }
     Ok(End::Returned)
-}
-
-fn stopped_by(store: &mut Store<Guest>, stop: Stop) -> End {
-    let exception = describe_exception(store, &stop);
-    End::Stopped(stop, exception)
 }
 
 /// Prints why a library was stopped before the program started. Returns the exit code. Unlike a program's exit, a library's is

@@ -173,6 +173,15 @@ impl Stats {
         seen.threads = threads.map(WasiThreads::counts);
     }
 
+    /// Records memory, heap and fuel of the store of a component after it ended. `given` is the fuel at the start.
+    #[cfg(feature = "component")]
+    pub fn component_store<T>(&self, store: &Store<T>, given: Option<u64>) {
+        let mut seen = self.seen();
+        seen.memory = Some(Memory { bytes: store.memory_bytes(), guarded: None });
+        seen.heap = store.gc_stats();
+        seen.fuel = given.zip(store.fuel().ok()).map(|(given, left)| Fuel { given, left });
+    }
+
     /// Returns the text to print.
     pub fn render(&self, ended: &Ended) -> String {
         let now = Instant::now();

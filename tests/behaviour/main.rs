@@ -9,6 +9,8 @@ mod cli;
 #[cfg(feature = "jit")]
 mod compile;
 mod completions;
+#[cfg(feature = "component")]
+mod components;
 #[path = "../default_signals/mod.rs"]
 mod default_signals;
 mod exit;
