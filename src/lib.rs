@@ -408,7 +408,7 @@ pub mod component {
         Budget, ComponentLinkError, ComponentPre, ComponentType, ExportError, Func, FuncTypeError, GuestBytes,
         ImportFailure, Instance, InstantiateError, Lift, LiftParams, LiftPayload, LiftReturn, Linker, LinkerInstance,
         List, LoadedComponent, Lower, LowerParams, LowerPayload, LowerReturn, NameTaken, Payload, Resource,
-        ResourceAny, ResourceType, TypedFunc, Val, ValueError,
+        ResourceAny, ResourceType, TypedFunc, Val, ValueError, func_type_text, val_type_text,
     };
     pub use wasmr_component::ComponentError;
     pub use wasmr_engine::Component;

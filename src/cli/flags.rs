@@ -86,6 +86,10 @@ pub struct RunFlags {
     /// Write numbers as in the text format: 42, -0x2a, 1_000, 1.5, 0x1.8p1, inf, nan:0x1; a vector as i32x4:1,2,3,4; a reference
     /// as null. The program also gets ARGS as its program arguments. A function without parameters accepts any ARGS if the module
     /// imports `args_sizes_get`. Example: wasmr run --invoke fib fib.wat 27
+    ///
+    /// A function of a component also takes its arguments in parentheses, in WAVE: --invoke 'move({x: 1, y: -2}, "home")'. As words,
+    /// strings need no quotes: --invoke greet app.wasm bob 3. The name of a function in an interface may be shortened as long as it is
+    /// clear: acme:math/basic@1.2.0#add, basic#add, add.
     #[arg(long, value_name = "NAME")]
     pub invoke: Option<String>,
 

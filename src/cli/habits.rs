@@ -75,7 +75,7 @@ const COMMANDS: &[(&[&str], &str)] = &[
     (&["create-exe"], "wasmr makes no executables; compile ahead of time with `wasmr compile MODULE`"),
     (
         &["serve"],
-        "wasmr does not run components; to give a program a socket, type `wasmr run --listen ADDR:PORT MODULE`",
+        "a command `serve` for components that handle HTTP is to come; to give a program a socket, type `wasmr run --listen ADDR:PORT MODULE`",
     ),
     (&["config", "settings"], "wasmr reads no configuration file; `wasmr run --help` lists the options"),
 ];
@@ -122,10 +122,10 @@ const KEYS: &[Row] = &[
         &["n"],
         "wasmr does not support this proposal",
     ),
+    ('W', &["component-model"], &["y", "n"], "components always run"),
     (
         'W',
         &[
-            "component-model",
             "component-model-async",
             "component-model-async-builtins",
             "component-model-async-stackful",
@@ -134,12 +134,13 @@ const KEYS: &[Row] = &[
             "component-model-gc",
         ],
         &["n"],
-        "wasmr does not run components; rebuild the program for wasm32-wasip1",
+        "wasmr does not support this part of the component model",
     ),
     ('S', &["cli", "common"], &["y"], "programs that import WASI Preview 1 always get it"),
     ('S', &["preview0"], &["y"], "programs that import wasi_unstable always get it"),
-    ('S', &["preview2", "p2", "p3"], &["n"], "wasmr supports only WASI Preview 1"),
-    ('S', &["http", "nn", "config", "keyvalue", "tls"], &["n"], "wasmr supports only WASI Preview 1"),
+    ('S', &["preview2", "p2"], &["y"], "components that import WASI 0.2 always get it"),
+    ('S', &["p3"], &["n"], "wasmr does not support WASI 0.3"),
+    ('S', &["http", "nn", "config", "keyvalue", "tls"], &["n"], "wasmr does not support this interface"),
     ('S', &["threads"], &["y"], "forbid threads with `--max-threads 0`"),
     ('S', &["inherit-network", "allow-ip-name-lookup", "tcp", "udp"], &["n"], NO_NETWORK),
     ('S', &["listenfd"], &["n"], "give the program a listening socket with `--listen 127.0.0.1:8080`"),

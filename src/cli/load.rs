@@ -41,7 +41,8 @@ pub fn module(engine: &Engine, path: &Path, allow_precompiled: bool) -> anyhow::
         Program::Module(module) => Ok(module),
         #[cfg(feature = "component")]
         Program::Component(_) => {
-            bail!(anyhow!("it is a component, and a core module is needed").context(cannot_load(path)))
+            let why = "it is a component, where only a core module can be used; to run the component, type `wasmr run`";
+            bail!(anyhow!(why).context(cannot_load(path)))
         }
     }
 }

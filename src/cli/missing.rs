@@ -47,7 +47,7 @@ const WASM_BINDGEN: &str = "the module is built by wasm-bindgen for JavaScript: 
 const GO_JS: &str = "the module is built by Go for JavaScript: rebuild it with GOOS=wasip1 GOARCH=wasm";
 const WASIX: &str = "the module needs WASIX, which wasmr does not support: rebuild it for wasm32-wasip1";
 
-const COMPONENT: &str = "the module is the core of a component for WASI 0.2: rebuild it for wasm32-wasip1";
+const COMPONENT: &str = "the module is the core of a component for WASI 0.2: run the component that was made of it, or rebuild it for wasm32-wasip1";
 const NO_PREVIEW1: &str = "the module needs an extension of WASI that wasmr does not support";
 const SIDE_MODULE: &str = "the module is a shared library, which needs a program to load it: link it statically";
 

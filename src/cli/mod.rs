@@ -6,7 +6,8 @@
 //! - Resolve: [`plan`] opens directories and sockets and reads the environment. It is the only file that uses the user's
 //!   authority. [`grants`] explains directories that cannot be opened, [`load`] reads modules.
 //! - Act: [`run`](mod@run), [`compile`], [`wast`], [`validate`], [`inspect`], [`explore`], [`cache`] and [`completions`] are the
-//!   commands. `run_component` runs components, and [`end`] is the end of either. [`preload`] and [`instantiate`] prepare modules; [`invoke`] and [`literal`] convert arguments and results; [`json`]
+//!   commands. `run_component` runs components, and [`end`] is the end of either. [`preload`] and [`instantiate`] prepare modules;
+//!   [`invoke`] and [`literal`] convert arguments and results, `component` those of components; [`json`]
 //!   writes output for tools.
 //! - Report: [`report`] prints errors and [`missing`] explains imports and entries that are missing; [`exit`] has the exit codes.
 //!   [`stats`] and [`usage`] measure a run, [`log`] reports compilations.
@@ -17,6 +18,8 @@ mod cache;
 mod codegen_options;
 mod compile;
 mod completions;
+#[cfg(feature = "component")]
+mod component;
 mod end;
 pub mod exit;
 mod explore;

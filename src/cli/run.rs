@@ -100,7 +100,7 @@ fn execute(
     let module = match load_program(&engine, &plan.module, plan.allow_precompiled, stats)? {
         Program::Module(module) => ManuallyDrop::new(module),
         #[cfg(feature = "component")]
-        Program::Component(component) => return run_component::execute(plan, &engine, component, stats, err),
+        Program::Component(component) => return run_component::execute(plan, &engine, component, stats, out, err),
     };
     let load = |spec: &PreloadSpec| Library::load(&engine, spec.clone(), plan.allow_precompiled, stats);
     let libraries = plan.preload.iter().map(load);

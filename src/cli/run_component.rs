@@ -1,4 +1,5 @@
-//! `wasmr run` of a component: links it with WASI 0.2, calls its `wasi:cli/run`, and reports what is missing.
+//! `wasmr run` of a component: links it with WASI 0.2, calls its `wasi:cli/run` or the function of `--invoke`, and reports what is
+//! missing.
 //!
 //! In: the plan of [`run`](super::run), and a loaded component. Out: the end of the run. Options mean what they mean for a module:
 //! the grants are in the same context, and the limits are those of the store.
@@ -7,12 +8,14 @@ use std::fmt::Write as _;
 use std::io::Write;
 use std::mem::ManuallyDrop;
 
-use anyhow::{anyhow, bail};
-use wasmr::component::{Component, ComponentLinkError, InstantiateError, Linker};
+use anyhow::{Context, anyhow, bail};
+use wasmr::component::{Component, ComponentLinkError, InstantiateError, Linker, Val};
+use wasmr::symbol::printable;
 use wasmr::wasi::p2::{self, P2Ctx};
 use wasmr::{Engine, Stop, Store};
 use wasmr_component::ExportItem;
 
+use super::component::{call, names};
 use super::end::{End, stopped_by};
 use super::exit::UsageError;
 use super::guest::Guest;
@@ -24,15 +27,13 @@ use super::{exit, terminal};
 /// Interface of programs, without its version.
 const RUN: &str = "wasi:cli/run";
 
-/// Number of exports that a message lists.
-const SHOWN: usize = 20;
-
 /// Runs a component.
 pub fn execute(
     plan: RunPlan,
     engine: &Engine,
     component: Component,
     stats: &MaybeStats,
+    out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> anyhow::Result<End> {
     let file = printable_word(&plan.module).to_string();
@@ -41,10 +42,6 @@ pub fn execute(
         bail!(UsageError(format!(
             "`{file}` is a component, and --preload links core modules such as `{library}` only"
         )));
-    }
-    if let Entry::Invoke(name) = &plan.entry {
-        let name = printable_word(name);
-        bail!(UsageError(format!("`{file}` is a component: --invoke cannot call `{name}` of a component yet")));
     }
     let mut linker: Linker<Guest> = Linker::new();
     p2::link::add_imports_to_linker(&mut linker, &component.component, ctx)?;
@@ -56,9 +53,12 @@ pub fn execute(
         }
     }
     let linked = linker.prepare(&component).map_err(|error| imports_error(&file, &component, error))?;
-    let Some(entry) = entry(&component) else {
-        report::error_with_details(err, &format!("`{file}` is a component without `{RUN}`"), &exports(&component));
-        return Ok(End::NotRun(exit::FAILURE));
+    let call = match find_call(&component, &plan, &file)? {
+        Ok(call) => call,
+        Err((sentence, details)) => {
+            report::error_with_details(err, &sentence, &details);
+            return Ok(End::NotRun(exit::FAILURE));
+        }
     };
     terminal::enter();
     let guest = Guest::Component(Box::new(P2Ctx::new(plan.wasi)));
@@ -75,19 +75,61 @@ pub fn execute(
         Err(InstantiateError::Link(error)) => return Err(imports_error(&file, &component, error)),
         Err(error) => return Err(anyhow!(error).context(format!("cannot instantiate `{file}`"))),
     };
-    let run = instance.get_typed_func::<(), Result<(), ()>>(&mut *store, &entry);
-    let run = run.map_err(|error| anyhow!(error).context(format!("cannot run `{file}`")))?;
+    let func = instance.get_func(&mut *store, &call.name);
+    let func = func.with_context(|| format!("cannot call `{}` of `{file}`", printable(&call.name)))?;
     enter(stats, Phase::Run);
-    let outcome = run.call(&mut *store, ());
+    let outcome = func.call(&mut *store, &call.args);
     if let Some(stats) = stats {
         stats.component_store(&store, plan.fuel);
     }
-    Ok(match outcome {
-        Ok(Ok(())) => End::Returned,
+    let result = match outcome {
+        Ok(result) => result,
+        Err(stop) => return Ok(stopped_by(&mut store, stop)),
+    };
+    if call.is_invoked {
+        let line = call::result_line(result.as_ref());
+        out.write_all(line.as_bytes()).and_then(|()| out.flush()).context("cannot print the result")?;
+    } else if matches!(result, Some(Val::Result(Err(_)))) {
         // The program failed, and has said why.
-        Ok(Err(())) => stopped_by(&mut store, Stop::exit(1)),
-        Err(stop) => stopped_by(&mut store, stop),
-    })
+        return Ok(stopped_by(&mut store, Stop::exit(1)));
+    }
+    Ok(End::Returned)
+}
+
+/// The call that runs the program.
+struct Call {
+    /// Full name of the function.
+    name: String,
+    args: Vec<Val>,
+    /// True if `--invoke` names the function, so that its result is printed.
+    is_invoked: bool,
+}
+
+/// The sentence and the details of an error.
+type Explained = (String, String);
+
+/// Returns the call that runs the program. The inner error says that there is no function to call.
+fn find_call(component: &Component, plan: &RunPlan, file: &str) -> anyhow::Result<Result<Call, Explained>> {
+    let Entry::Invoke(invoke) = &plan.entry else {
+        return Ok(match run_function(component) {
+            Some(name) => Ok(Call { name, args: Vec::new(), is_invoked: false }),
+            None => Err(without_run(component, plan, file)),
+        });
+    };
+    let (name, written) = call::split(invoke);
+    let callable = match names::find(&component.component, name, file) {
+        Ok(callable) => callable,
+        Err(explained) => return Ok(Err(explained)),
+    };
+    let takes_words = written.is_none() && !component.component.types.func(callable.ty).params.is_empty();
+    let reads_words = component.component.imports.iter().any(|import| {
+        // The words are the program's, as it asks for them.
+        p2::link::without_version(&import.name) == "wasi:cli/environment"
+    });
+    let words = if takes_words || !reads_words { plan.args.as_slice() } else { &[] };
+    let args = call::arguments(&component.component, &callable, written, words);
+    let args = args.map_err(|why| UsageError(format!("cannot call `{}`: {why}", printable(&callable.name))))?;
+    Ok(Ok(Call { name: callable.name, args, is_invoked: true }))
 }
 
 fn ctx(guest: &mut Guest) -> &mut P2Ctx {
@@ -98,8 +140,8 @@ fn ctx(guest: &mut Guest) -> &mut P2Ctx {
     }
 }
 
-/// Returns the path of the function that runs the program.
-fn entry(component: &Component) -> Option<String> {
+/// Returns the full name of the function that runs the program.
+fn run_function(component: &Component) -> Option<String> {
     let mut exports = component.component.exports.items.iter();
     exports.find_map(|(name, item)| match item {
         ExportItem::Instance(instance) if p2::link::without_version(name) == RUN => {
@@ -111,33 +153,26 @@ fn entry(component: &Component) -> Option<String> {
     })
 }
 
-/// Describes what a component exports instead of a program.
-fn exports(component: &Component) -> String {
-    let mut names = Vec::new();
-    for (name, item) in &component.component.exports.items {
-        match item {
-            ExportItem::Func(..) => names.push(name.to_string()),
-            ExportItem::Instance(instance) => {
-                let funcs = instance.items.iter().filter(|(_, item)| matches!(item, ExportItem::Func(..)));
-                names.extend(funcs.map(|(func, _)| format!("{name}#{func}")));
-            }
-            _ => {}
-        }
+/// Returns the error of a component that is no program.
+fn without_run(component: &Component, plan: &RunPlan, file: &str) -> Explained {
+    let exports = &component.component.exports.items;
+    if exports.iter().any(|(name, _)| name.starts_with("wasi:http/incoming-handler")) {
+        let details = "a command `serve` for such components is to come";
+        return (
+            format!("`{file}` handles HTTP requests and has no `{RUN}`, so `wasmr run` cannot run it"),
+            details.to_string(),
+        );
     }
-    if names.iter().any(|name| name.starts_with("wasi:http/incoming-handler")) {
-        return "it handles HTTP requests, which needs a command `serve` that wasmr does not have yet".to_owned();
+    if names::callables(&component.component).is_empty() {
+        return (format!("`{file}` exports no `{RUN}` and no other function"), String::new());
     }
-    if names.is_empty() {
-        return "it exports no function".to_owned();
+    let help = names::exports_help(&component.component, file);
+    if plan.late_invoke().is_some() {
+        let sentence =
+            format!("`{file}` exports no `{RUN}`, and --invoke after the file goes to the program; put it before");
+        return (sentence, help);
     }
-    let mut text = String::from("it exports");
-    for name in names.iter().take(SHOWN) {
-        let _ = write!(text, "\n  {}", printable_word(name));
-    }
-    if names.len() > SHOWN {
-        let _ = write!(text, "\n  and {} more", names.len() - SHOWN);
-    }
-    text
+    (format!("`{file}` is a library: it exports no `{RUN}`; call a function of it with --invoke"), help)
 }
 
 /// Returns the error of imports without a definition.

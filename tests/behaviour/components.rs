@@ -141,10 +141,10 @@ fn a_component_without_run_is_told_what_it_exports() {
         (export "acme:api/numbers@1.0.0" (instance $api)))"#;
     refused(text)
         .exits(1)
-        .says("is a component without `wasi:cli/run`")
-        .says("acme:api/numbers@1.0.0#answer")
-        .says("get");
-    refused("(component)").exits(1).says("it exports no function");
+        .says("is a library: it exports no `wasi:cli/run`")
+        .says("acme:api/numbers@1.0.0#answer: func() -> u32")
+        .says("wasmr run --invoke get");
+    refused("(component)").exits(1).says("exports no `wasi:cli/run` and no other function");
 }
 
 #[test]
@@ -171,11 +171,5 @@ fn missing_imports_are_all_listed() {
 fn options_for_modules_alone_are_refused() {
     let scratch = Scratch::new();
     let file = scratch.file("program.wat", program("(i32.const 0)"));
-    Run::bare()
-        .words(["run", "--invoke", "f"])
-        .word(&file)
-        .end()
-        .exits(2)
-        .says("is a component: --invoke cannot call `f`");
     Run::bare().words(["run", "--preload", "a=b.wasm"]).word(&file).end().exits(2).says("--preload links core modules");
 }

@@ -10,6 +10,8 @@ mod cli;
 mod compile;
 mod completions;
 #[cfg(feature = "component")]
+mod component_calls;
+#[cfg(feature = "component")]
 mod components;
 #[path = "../default_signals/mod.rs"]
 mod default_signals;

@@ -52,6 +52,7 @@ pub use loaded::LoadedComponent;
 pub use matching::{ComponentLinkError, ImportFailure};
 pub use pre::{ComponentPre, InstantiateError};
 pub use resource::{Resource, ResourceAny, ResourceType};
+pub use type_text::{func_text as func_type_text, type_text as val_type_text};
 pub use typed::{
     Abi, ComponentType, GuestBytes, Interface, Lift, LiftParams, LiftPayload, LiftReturn, Lower, LowerParams,
     LowerPayload, LowerReturn, Payload,

@@ -109,7 +109,7 @@ fn cut_off(binary: &[u8], error: &wasmparser::Error) -> Option<ModuleError> {
 /// Refuses a component, which has the same first four bytes as a module.
 fn refuse_component(binary: &[u8]) -> Result<(), ModuleError> {
     if binary.len() >= 8 && binary.starts_with(b"\0asm") && binary[6..8] == [1, 0] {
-        let message = "this is a WebAssembly component; wasmr runs core modules: rebuild it for wasm32-wasip1";
+        let message = "this is a component, not a core module: `wasmr run` runs it, and in Rust `wasmr::component::Component` loads it";
         return Err(ModuleError::new(Fault::Unsupported, message, Some(4)));
     }
     Ok(())
