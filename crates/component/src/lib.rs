@@ -8,7 +8,7 @@
 //! - `types`: the value and function types of the component model, interned.
 //! - `shape`: the layout of each value type in linear memory and in core values.
 //! - `component`: the result.
-//! - `names`: versions of interfaces, and functions of resources.
+//! - `names`: versions of interfaces, and functions of resources. `wit`: text of imports and exports.
 
 #![forbid(unsafe_code)]
 
@@ -20,6 +20,7 @@ mod index;
 mod names;
 mod shape;
 mod types;
+mod wit;
 
 pub use component::{
     Builtin, Component, CoreArgs, CoreDef, CoreFuncType, CoreItem, DefinedResource, ExportItem, Exports, FuncDef,
@@ -34,3 +35,4 @@ pub use index::{
 pub use names::{FuncName, InterfaceName, NameMap};
 pub use shape::{FlatType, FuncShape, Layout, MAX_FLAT_PARAMS, MAX_FLAT_RESULTS, Shape};
 pub use types::{Case, Field, FuncType, TypeDef, TypeTooLarge, Types};
+pub use wit::{World, WorldItem};

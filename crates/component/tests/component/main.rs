@@ -1,3 +1,5 @@
 //! Tests of the component crate through its public interface.
 mod common;
 mod flatten;
+mod hostile;
+mod wit;
