@@ -38,9 +38,9 @@ pub enum Command {
     Compile(CompileFlags),
     /// Run script tests (.wast) and report every failed directive
     Wast(WastFlags),
-    /// Check modules and report the first error of each
+    /// Check modules and components and report the first error of each
     Validate(ValidateFlags),
-    /// Show the contents of a module: imports, exports, required features, sizes
+    /// Show the contents of a module or component: imports, exports, required features, sizes
     Inspect(InspectFlags),
     /// Show all forms of a function: wasm, interpreter code, baseline code, CLIF, compiled code
     Explore(ExploreFlags),
@@ -307,7 +307,11 @@ pub struct InspectFlags {
     #[arg(long)]
     pub json: bool,
 
-    /// The module: a .wasm or .wat file, or - for standard input
+    /// Print the imports and exports of a component in the interface language WIT
+    #[arg(long, conflicts_with = "json")]
+    pub wit: bool,
+
+    /// The module or component: a .wasm or .wat file, or - for standard input
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
 }
@@ -318,6 +322,10 @@ pub struct ExploreFlags {
     /// Choose the function by index, or by its name in the name section or the exports [default: the only function]
     #[arg(long, value_name = "INDEX|NAME")]
     pub func: Option<String>,
+
+    /// Choose the core module of a component by index, or by its name [default: the only one]
+    #[arg(long = "module", value_name = "INDEX|NAME")]
+    pub core_module: Option<String>,
 
     /// Write an HTML page with the forms side by side to FILE; - means standard output
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -339,7 +347,7 @@ pub struct ExploreFlags {
     #[arg(short = 'W', value_name = "KEY[=VALUE],...")]
     pub wasm: Vec<String>,
 
-    /// The module: a .wasm or .wat file, or - for standard input
+    /// The module or component: a .wasm or .wat file, or - for standard input
     #[arg(value_name = "MODULE", value_hint = ValueHint::FilePath, required_unless_present = "wasm")]
     pub module: Option<PathBuf>,
 }

@@ -21,6 +21,8 @@ use wasmr::{Engine, Inspection, Module, ModuleBytes, ModuleError, bytes_from_inp
 use super::exit::UsageError;
 use super::flags::Cli;
 use super::habits;
+#[cfg(feature = "component")]
+use super::inspect::component::ComponentInspection;
 use super::report::{exact_size, printable_word};
 
 /// Size in bytes from which a file is mapped. Smaller files are read.
@@ -60,7 +62,7 @@ pub fn program(engine: &Engine, path: &Path, allow_precompiled: bool) -> anyhow:
     let Input { bytes, state } = input(path, engine.max_module_size(), engine.has_cache())?;
     #[cfg(feature = "component")]
     if is_component(bytes.as_ref()) {
-        let component = wasmr::component::Component::from_bytes(engine, bytes, &name(path));
+        let component = wasmr::component::Component::from_file_bytes(engine, bytes, &name(path), state.as_ref());
         return component.map(Program::Component).with_context(|| cannot_load(path));
     }
     if !Module::is_precompiled(bytes.as_ref()) {
@@ -123,8 +125,17 @@ fn with_switch(error: ModuleError) -> anyhow::Error {
     }
 }
 
-/// Loads a module for inspection, with all features on. `-` is standard input.
-pub fn inspection(path: &Path) -> anyhow::Result<Inspection> {
+/// A module or component for inspection.
+pub enum Inspected {
+    /// A core module.
+    Module(Inspection),
+    /// A component.
+    #[cfg(feature = "component")]
+    Component(ComponentInspection),
+}
+
+/// Loads a module or component for inspection, with all features on. `-` is standard input.
+pub fn inspection(path: &Path) -> anyhow::Result<Inspected> {
     let bytes = input(path, DEFAULT_MAX_MODULE_SIZE, false)?.bytes;
     if Module::is_precompiled(bytes.as_ref()) {
         let why = "it is a precompiled module; inspect the module that it was compiled from";
@@ -132,8 +143,13 @@ pub fn inspection(path: &Path) -> anyhow::Result<Inspection> {
     }
     let name = name(path);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let module = bytes_from_input(bytes, Path::new(&name)).and_then(|bytes| Inspection::new(bytes, &name, threads));
-    module.with_context(|| cannot_load(path))
+    let bytes = bytes_from_input(bytes, Path::new(&name)).with_context(|| cannot_load(path))?;
+    #[cfg(feature = "component")]
+    if wasmr::component::Component::is_component(bytes.as_ref()) {
+        let component = ComponentInspection::new(&bytes, &name, threads);
+        return component.map(Inspected::Component).with_context(|| cannot_load(path));
+    }
+    Inspection::new(bytes, &name, threads).map(Inspected::Module).with_context(|| cannot_load(path))
 }
 
 fn cannot_load(path: &Path) -> String {

@@ -1,4 +1,4 @@
-//! `wasmr validate FILE…`: prints the first error of each invalid module, and nothing for a valid one.
+//! `wasmr validate FILE…`: prints the first error of each invalid module or component, and nothing for a valid one.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ pub fn run(flags: ValidateFlags, err: &mut dyn Write) -> anyhow::Result<u8> {
     let engine = Engine::new(Config::new().features(options.features));
     let mut status = exit::SUCCESS;
     for file in &flags.files {
-        if let Err(error) = load::module(&engine, file, false) {
+        if let Err(error) = load::program(&engine, file, false) {
             report::error(err, &error);
             status = exit::FAILURE;
         }

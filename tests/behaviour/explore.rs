@@ -239,3 +239,30 @@ fn invalid_command_lines() {
     let outcome = explore(SUM, &["--func", "sum", "--html", "no/such/dir.html"]);
     outcome.exits(1).prints("").says("cannot write `no/such/dir.html`");
 }
+
+/// A component with two core modules.
+#[cfg(feature = "component")]
+const COMPONENT: &str = r#"(component
+    (core module $first (func $one (result i32) (i32.const 1)))
+    (core module $second (func $two (result i32) (i32.const 2))))"#;
+
+#[cfg(feature = "component")]
+#[test]
+fn a_core_module_of_a_component_is_chosen_by_name_or_index() {
+    let scratch = Scratch::new();
+    scratch.file("c.wat", COMPONENT);
+    let explore = |words: &[&str]| {
+        let words = [&["explore", "--show", "wasm"], words, &["c.wat"]].concat();
+        Run::bare().words(&words).current_dir(scratch.path()).end()
+    };
+    for word in ["second", "1"] {
+        let outcome = explore(&["--module", word]).quietly();
+        assert!(outcome.stdout.contains("i32.const 2"), "{}", outcome.stdout);
+    }
+    let outcome = explore(&[]);
+    let choose = "the component `c.wat` has 2 core modules; choose one with --module INDEX or --module NAME: 0 (`first`), 1 (`second`)";
+    assert!(outcome.stderr.contains(choose), "{}", outcome.stderr);
+    let outcome = explore(&["--module", "third"]);
+    let list = "there is no core module `third` in `c.wat`; it has 0 (`first`), 1 (`second`)";
+    assert!(outcome.stderr.contains(list), "{}", outcome.stderr);
+}

@@ -140,3 +140,51 @@ fn other_files_are_errors() {
     Run::bare().words(["inspect", "no-such-file.wasm"]).end().exits(1).prints("").says("no-such-file.wasm");
     Run::bare().word("inspect").end().exits(2).prints("");
 }
+
+/// A component with core modules, an interface, a function and a resource type.
+#[cfg(feature = "component")]
+const COMPONENT: &str = r#"(component
+    (import "test:host/files@1.2.0" (instance $files
+        (export "file" (type $file (sub resource)))
+        (type $mode (enum "read" "write")) (export "mode" (type $mode' (eq $mode)))
+        (export "[constructor]file" (func (param "path" string) (param "mode" $mode') (result (own $file))))
+        (export "[method]file.size" (func (param "self" (borrow $file)) (result (result u64 (error string)))))))
+    (alias export $files "file" (type $file))
+    (import "log" (func $log (param "text" string)))
+    (core module $libc
+        (memory (export "memory") 1)
+        (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 0)))
+    (core module $main
+        (import "libc" "memory" (memory 1))
+        (func (export "f") (param i32) (result i64 ) (memory.fill (i32.const 0) (i32.const 0) (i32.const 0)) (i64.const 1)))
+    (core instance $libc (instantiate $libc))
+    (core instance $main (instantiate $main (with "libc" (instance $libc))))
+    (func $run (param "x" u32) (result u64) (canon lift (core func $main "f")))
+    (instance $run (export "run" (func $run)))
+    (export "test:guest/runner" (instance $run)))"#;
+
+#[cfg(feature = "component")]
+#[test]
+fn a_component_for_people() {
+    inspect("inspect_component", &["module.wat"], COMPONENT);
+}
+
+#[cfg(feature = "component")]
+#[test]
+fn a_component_for_tools() {
+    inspect("inspect_component_json", &["--json", "module.wat"], COMPONENT);
+}
+
+#[cfg(feature = "component")]
+#[test]
+fn a_component_as_wit() {
+    inspect("inspect_component_wit", &["--wit", "module.wat"], COMPONENT);
+}
+
+#[test]
+fn wit_is_for_components() {
+    let scratch = Scratch::new();
+    scratch.file("module.wat", "(module)");
+    let outcome = Run::bare().words(&["inspect", "--wit", "module.wat"]).current_dir(scratch.path()).end();
+    compare("inspect_wit_of_module", "inspect --wit module.wat", &outcome);
+}

@@ -15,6 +15,40 @@ use crate::cli::exit::UsageError;
 /// Number of functions that an error lists.
 const SHOWN: usize = 8;
 
+/// Returns the named core module of a component, or the only one if there is no word.
+#[cfg(feature = "component")]
+pub fn core_module(component: &wasmr::component::Component, asked: Option<&str>) -> anyhow::Result<wasmr::Module> {
+    let modules = component.modules();
+    let name_of = |module: &wasmr::Module| -> String {
+        let name = module.name().strip_prefix(component.name()).and_then(|name| name.strip_prefix(':'));
+        name.unwrap_or(module.name()).to_owned()
+    };
+    let one = |(index, module): (usize, &wasmr::Module)| match name_of(module) {
+        name if name == index.to_string() => name,
+        name => format!("{index} (`{}`)", printable(&name)),
+    };
+    let list = || modules.iter().enumerate().map(one).collect::<Vec<_>>().join(", ");
+    let shown = printable(component.name());
+    let Some(asked) = asked else {
+        return match modules {
+            [] => Err(UsageError(format!("the component `{shown}` has no core module")).into()),
+            [module] => Ok(module.clone()),
+            _ => {
+                let count = modules.len();
+                let choose = "choose one with --module INDEX or --module NAME";
+                Err(UsageError(format!("the component `{shown}` has {count} core modules; {choose}: {}", list()))
+                    .into())
+            }
+        };
+    };
+    let by_index = || modules.get(asked.parse::<usize>().ok()?);
+    let found = modules.iter().find(|module| name_of(module) == asked).or_else(by_index);
+    found.cloned().ok_or_else(|| {
+        let asked = printable(asked);
+        anyhow::anyhow!("there is no core module `{asked}` in `{shown}`; it has {}", list())
+    })
+}
+
 /// Returns the index of the named function, or of the only function with a body if there is no word.
 pub fn find(module: &Module, asked: Option<&str>) -> anyhow::Result<u32> {
     let imported = module.imported_func_count();

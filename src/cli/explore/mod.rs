@@ -16,11 +16,12 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use wasmr::{Config, Engine, MemoryStrategy};
+use wasmr::{Config, Engine, MemoryStrategy, Module};
 use wasmr_engine::explore::explore;
 
 use super::exit::UsageError;
 use super::flags::ExploreFlags;
+use super::load::Program;
 use super::report::printable_word;
 use super::wasm_options::WasmOptions;
 use super::{exit, load, option_keys, report};
@@ -37,7 +38,7 @@ pub fn run(flags: ExploreFlags, out: &mut dyn Write) -> anyhow::Result<u8> {
         config.memory_strategy(MemoryStrategy::Checked);
     }
     let engine = Engine::new(&config);
-    let module = load::module(&engine, file, false)?;
+    let module = core_module(&engine, file, flags.core_module.as_deref())?;
     let index = find::find(&module.module, flags.func.as_deref())?;
     let explored = explore(&module, index, &config)
         .with_context(|| format!("cannot explore function {index} of `{}`", printable_word(file)))?;
@@ -50,6 +51,18 @@ pub fn run(flags: ExploreFlags, out: &mut dyn Write) -> anyhow::Result<u8> {
         }
     }?;
     Ok(exit::SUCCESS)
+}
+
+/// Loads a module, or a component whose core module `asked` names.
+fn core_module(engine: &Engine, file: &Path, asked: Option<&str>) -> anyhow::Result<Module> {
+    match load::program(engine, file, false)? {
+        Program::Module(module) => match asked {
+            Some(_) => bail!(UsageError("--module is for components, and this is a core module".to_string())),
+            None => Ok(module),
+        },
+        #[cfg(feature = "component")]
+        Program::Component(component) => find::core_module(&component, asked),
+    }
 }
 
 fn print(out: &mut dyn Write, text: &str) -> anyhow::Result<()> {

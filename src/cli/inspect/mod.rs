@@ -1,25 +1,42 @@
-//! `wasmr inspect FILE`: shows the contents of a module without running it.
+//! `wasmr inspect FILE`: shows the contents of a module or component without running it.
 //!
 //! [`facts`] collects facts about a valid module, [`text`](mod@text) prints them for people, [`as_json`] for tools. Validation accepts
 //! all features. Modules that wasmr does not run, or runs only with `-W`, can therefore be inspected too. The required features are
-//! among the facts.
+//! among the facts. [`component`] does all of this for components.
 
 mod as_json;
+#[cfg(feature = "component")]
+pub mod component;
 mod facts;
 mod text;
 
 use std::io::Write;
 
+use super::exit::UsageError;
 use super::flags::InspectFlags;
+use super::load::Inspected;
 use super::{exit, load, report};
-use anyhow::Context;
+use anyhow::{Context, bail};
 use facts::Facts;
 
-/// Inspects a module.
+/// Inspects a module or component.
 pub fn run(flags: InspectFlags, out: &mut dyn Write) -> anyhow::Result<u8> {
-    let module = load::inspection(&flags.file)?;
-    let facts = Facts::of(&module, &flags.file.to_string_lossy());
-    let shown = if flags.json { format!("{}\n", as_json::json(&facts)) } else { text::text(&facts) };
-    report::show(out, &shown).context("cannot print the contents of the module")?;
+    let file = flags.file.to_string_lossy();
+    let shown = match load::inspection(&flags.file)? {
+        Inspected::Module(_) if flags.wit => {
+            bail!(UsageError("--wit is for components, and this is a core module".to_string()))
+        }
+        Inspected::Module(module) => {
+            let facts = Facts::of(&module, &file);
+            if flags.json { format!("{}\n", as_json::json(&facts)) } else { text::text(&facts) }
+        }
+        #[cfg(feature = "component")]
+        Inspected::Component(component) if flags.wit => component.wit(),
+        #[cfg(feature = "component")]
+        Inspected::Component(component) if flags.json => format!("{}\n", component.json(&file)),
+        #[cfg(feature = "component")]
+        Inspected::Component(component) => component.text(&file),
+    };
+    report::show(out, &shown).context("cannot print the contents of the file")?;
     Ok(exit::SUCCESS)
 }
