@@ -296,6 +296,8 @@ pub mod wasi {
     /// WASI 0.2, for components.
     #[cfg(feature = "component")]
     pub use wasmr_wasi::p2;
+    #[cfg(feature = "component")]
+    pub use wasmr_wasi::{AddressRule, AddressRuleError, Protocol, Refusal};
 }
 
 /// Components: programs and libraries whose imports and exports have rich types.

@@ -12,6 +12,8 @@ use clap::builder::{OsStringValueParser, PossibleValue, PossibleValuesParser, Ty
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use wasmr::Mode;
 
+#[cfg(feature = "component")]
+use super::net::NetSpec;
 use super::stats::Format;
 use super::values::{self, DirSpec, EnvSpec, PreloadSpec};
 
@@ -101,6 +103,18 @@ pub struct RunFlags {
     /// --listen 127.0.0.1:8080
     #[arg(long, value_name = "ADDR:PORT", value_parser = values::parse_listen)]
     pub listen: Vec<SocketAddr>,
+
+    /// Grant a component addresses of the network, to connect to them and to listen at them, or one of both. ADDR is an address, a network
+    /// such as 10.0.0.0/8, localhost, or * for all; an IPv6 address is in brackets. PORT is a number, a range, or *. Examples:
+    /// --net 127.0.0.1:8080, --net 'connect:*:443,listen:[::1]:8000-8999'
+    #[cfg(feature = "component")]
+    #[arg(long, value_name = "[connect:|listen:]ADDR[:PORT],...", value_delimiter = ',', value_parser = NetSpec::parse)]
+    pub net: Vec<NetSpec>,
+
+    /// Grant a component lookups of host names
+    #[cfg(feature = "component")]
+    #[arg(long)]
+    pub dns: bool,
 
     /// Put the terminal on standard input into raw mode: the program gets each key at once, and nothing is echoed
     #[arg(long, value_name = "KEYS", num_args = 0..=1, require_equals = true, default_missing_value = "bytes")]

@@ -26,7 +26,12 @@ const OPTIONS: &[(&[&str], &str)] = &[
     (&["--memory-page-limit", "--memory-limit", "--max-memory-size", "--heap-size"], "use `--max-memory 64MiB`"),
     (&["--stack-size", "--max-wasm-stack"], "use `--max-stack 1MiB`"),
     (&["--tcplisten", "--listenfd"], "give the program a listening socket with `--listen 127.0.0.1:8080`"),
-    (&["--net", "--network", "--inherit-network", "--allow-ip", "--addr-pool", "--udp", "--http"], NO_NETWORK),
+    (
+        &["--network", "--inherit-network", "--allow-net", "--allow-ip", "--addr-pool", "--udp", "--tcp"],
+        "grant a component addresses of the network with `--net ADDR:PORT`, all of them with `--net '*'`",
+    ),
+    (&["--allow-dns", "--allow-ip-name-lookup"], "grant a component lookups of host names with `--dns`"),
+    (&["--http"], "wasmr has no HTTP yet"),
     (&["--wasm-features", "--enable"], "switch features with `-W KEY[=y|n]`; `-W help` lists the keys"),
     (&["--enable-all", "--all-features"], "accept all supported features with `-W all-proposals`"),
     (&["--wasm"], "write `-W KEY[=VALUE]`; `-W help` lists the keys"),
@@ -59,7 +64,6 @@ const OPTIONS: &[(&[&str], &str)] = &[
     (&["--args", "--arg"], "write the program's arguments after MODULE"),
 ];
 
-const NO_NETWORK: &str = "programs can use no network but the sockets of `--listen ADDR:PORT`";
 const NO_DEBUGGER: &str = "wasmr has no debugger yet; backtraces contain function names without this option";
 
 /// Commands of other runtimes, and what to do instead.
@@ -142,7 +146,6 @@ const KEYS: &[Row] = &[
     ('S', &["p3"], &["n"], "wasmr does not support WASI 0.3"),
     ('S', &["http", "nn", "config", "keyvalue", "tls"], &["n"], "wasmr does not support this interface"),
     ('S', &["threads"], &["y"], "forbid threads with `--max-threads 0`"),
-    ('S', &["inherit-network", "allow-ip-name-lookup", "tcp", "udp"], &["n"], NO_NETWORK),
     ('S', &["listenfd"], &["n"], "give the program a listening socket with `--listen 127.0.0.1:8080`"),
     ('S', &["inherit-stdin"], &["y"], "the program always gets standard input; redirect it in the shell: `</dev/null`"),
     (
@@ -325,7 +328,6 @@ mod tests {
             ('W', "max-memories", Some("1"), "--max-memory"),
             ('W', "relaxed-simd-deterministic", None, "no switch"),
             ('S', "cli", Some("n"), "always get it"),
-            ('S', "inherit-network", None, "--listen"),
             ('S', "cache", Some("n"), "no such key; `-S help` lists the keys"),
         ] {
             assert!(key(letter, name, value, none()).unwrap_err().contains(why), "-{letter} {name}");

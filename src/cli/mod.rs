@@ -4,7 +4,7 @@
 //!   plain data, with the keys of [`wasm_options`], [`codegen_options`], [`tuning_options`] and [`wasi_options`]. [`habits`] answers
 //!   words of other runtimes.
 //! - Resolve: [`plan`] opens directories and sockets and reads the environment. It is the only file that uses the user's
-//!   authority. [`grants`] explains directories that cannot be opened, [`load`] reads modules.
+//!   authority. [`grants`] explains directories that cannot be opened, [`net`] grants of the network, [`load`] reads modules.
 //! - Act: [`run`](mod@run), [`compile`], [`wast`], [`validate`], [`inspect`], [`explore`], [`cache`] and [`completions`] are the
 //!   commands. `run_component` runs components, and [`end`] is the end of either. [`preload`] and [`instantiate`] prepare modules;
 //!   [`invoke`] and [`literal`] convert arguments and results, `component` those of components; [`json`]
@@ -36,6 +36,8 @@ mod load;
 mod log;
 mod mask;
 mod missing;
+#[cfg(feature = "component")]
+mod net;
 mod option_keys;
 pub mod panics;
 mod plan;

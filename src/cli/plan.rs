@@ -15,6 +15,8 @@ use cap_std::fs::Dir;
 use wasmr::cache::Cache;
 use wasmr::limits::DEFAULT_MAX_THREADS;
 use wasmr::wasi::WasiCtx;
+#[cfg(feature = "component")]
+use wasmr::wasi::WasiCtxBuilder;
 use wasmr::{Config, Tuning};
 
 use super::codegen_options::CodegenOptions;
@@ -22,6 +24,8 @@ use super::exit::UsageError;
 use super::flags::{RawKeys, RunFlags};
 use super::log::Log;
 use super::missing::Preloads;
+#[cfg(feature = "component")]
+use super::net::NetSpec;
 use super::option_keys;
 use super::report::printable_word;
 use super::stats::Format;
@@ -68,6 +72,9 @@ pub struct RunPlan {
     pub log: Log,
     /// Warnings to print before the program starts.
     pub warnings: Vec<String>,
+    /// True if the network is granted, which means something to components only.
+    #[cfg(feature = "component")]
+    pub network: bool,
 }
 
 impl RunPlan {
@@ -160,6 +167,8 @@ pub fn resolve(flags: RunFlags) -> anyhow::Result<RunPlan> {
         }
         wasi.dir(dir, spec.guest, spec.read_only);
     }
+    #[cfg(feature = "component")]
+    let network = grant_network(&mut wasi, &flags.net, flags.dns, &wasi_options);
     for address in flags.listen.into_iter().chain(wasi_options.listen) {
         let listener = TcpListener::bind(address).with_context(|| format!("cannot listen for --listen {address}"))?;
         wasi.listener(listener);
@@ -241,7 +250,24 @@ pub fn resolve(flags: RunFlags) -> anyhow::Result<RunPlan> {
         stats: flags.stats,
         log,
         warnings,
+        #[cfg(feature = "component")]
+        network,
     })
+}
+
+/// Adds the grants of the network. Returns true if there are any.
+#[cfg(feature = "component")]
+fn grant_network(wasi: &mut WasiCtxBuilder, net: &[NetSpec], dns: bool, options: &WasiOptions) -> bool {
+    let whole = options.inherit_network.then(NetSpec::all);
+    for spec in net.iter().chain(&whole) {
+        spec.grant(wasi);
+    }
+    let dns = dns || options.allow_ip_name_lookup;
+    if dns {
+        wasi.allow_dns();
+    }
+    wasi.allow_tcp(options.tcp.unwrap_or(true)).allow_udp(options.udp.unwrap_or(true));
+    whole.is_some() || !net.is_empty() || dns
 }
 
 /// Returns the options of the command that compiles for later runs of the same program with the same options. Libraries need no

@@ -102,6 +102,13 @@ fn execute(
         #[cfg(feature = "component")]
         Program::Component(component) => return run_component::execute(plan, &engine, component, stats, out, err),
     };
+    #[cfg(feature = "component")]
+    if plan.network {
+        report::print(
+            err,
+            "warning: --net and --dns grant only components anything; a module gets a socket with --listen\n",
+        );
+    }
     let load = |spec: &PreloadSpec| Library::load(&engine, spec.clone(), plan.allow_precompiled, stats);
     let libraries = plan.preload.iter().map(load);
     let libraries = libraries.collect::<anyhow::Result<Vec<_>>>()?;

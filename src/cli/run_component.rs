@@ -22,7 +22,7 @@ use super::guest::Guest;
 use super::plan::{Entry, RunPlan, UnknownImports};
 use super::report::{self, printable_word};
 use super::stats::{MaybeStats, Phase, enter};
-use super::{exit, terminal};
+use super::{exit, net, terminal};
 
 /// Interface of programs, without its version.
 const RUN: &str = "wasi:cli/run";
@@ -82,6 +82,11 @@ pub fn execute(
     if let Some(stats) = stats {
         stats.component_store(&store, plan.fuel);
     }
+    if failed(&outcome) {
+        for hint in net::hints(ctx(store.data_mut()).wasi_mut().network_refusals()) {
+            report::print(err, &format!("note: {hint}\n"));
+        }
+    }
     let result = match outcome {
         Ok(result) => result,
         Err(stop) => return Ok(stopped_by(&mut store, stop)),
@@ -94,6 +99,14 @@ pub fn execute(
         return Ok(stopped_by(&mut store, Stop::exit(1)));
     }
     Ok(End::Returned)
+}
+
+/// Returns true if the program did not succeed.
+fn failed(outcome: &Result<Option<Val>, Stop>) -> bool {
+    match outcome {
+        Ok(result) => matches!(result, Some(Val::Result(Err(_)))),
+        Err(stop) => stop.exit_code() != Some(0),
+    }
 }
 
 /// The call that runs the program.

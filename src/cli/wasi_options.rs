@@ -14,6 +14,18 @@ pub struct WasiOptions {
     pub inherit_env: bool,
     /// Addresses to listen on.
     pub listen: Vec<SocketAddr>,
+    /// Grant a component the whole network.
+    #[cfg(feature = "component")]
+    pub inherit_network: bool,
+    /// Grant a component lookups of host names.
+    #[cfg(feature = "component")]
+    pub allow_ip_name_lookup: bool,
+    /// Permit or forbid a component TCP sockets.
+    #[cfg(feature = "component")]
+    pub tcp: Option<bool>,
+    /// Permit or forbid a component UDP sockets.
+    #[cfg(feature = "component")]
+    pub udp: Option<bool>,
 }
 
 impl KeyedOptions for WasiOptions {
@@ -28,6 +40,30 @@ impl KeyedOptions for WasiOptions {
             "tcplisten",
             Setter::Address(|options, address| options.listen.push(address)),
             "Listen on a TCP address; same as --listen",
+        ),
+        #[cfg(feature = "component")]
+        OptionKey(
+            "inherit-network",
+            Setter::Switch(|options, on| options.inherit_network = on),
+            "Grant a component the whole network; same as --net '*'",
+        ),
+        #[cfg(feature = "component")]
+        OptionKey(
+            "allow-ip-name-lookup",
+            Setter::Switch(|options, on| options.allow_ip_name_lookup = on),
+            "Grant a component lookups of host names; same as --dns",
+        ),
+        #[cfg(feature = "component")]
+        OptionKey(
+            "tcp",
+            Setter::Switch(|options, on| options.tcp = Some(on)),
+            "Permit a component TCP sockets to the addresses of --net [default: y]",
+        ),
+        #[cfg(feature = "component")]
+        OptionKey(
+            "udp",
+            Setter::Switch(|options, on| options.udp = Some(on)),
+            "Permit a component UDP sockets to the addresses of --net [default: y]",
         ),
     ];
 }
@@ -53,6 +89,9 @@ mod tests {
         let lists = ["inherit-env=y", "inherit-env=n"].map(String::from);
         assert!(!parse::<WasiOptions>(&lists).unwrap().inherit_env);
         assert_eq!(wasi("tcplisten=127.0.0.1:80").unwrap().listen, ["127.0.0.1:80".parse().unwrap()]);
+        assert_eq!(wasi("tcp=n").unwrap().tcp, Some(false));
+        let network = parse::<WasiOptions>(&["inherit-network,allow-ip-name-lookup,udp".to_string()]).unwrap();
+        assert!(network.inherit_network && network.allow_ip_name_lookup && network.udp == Some(true));
         assert_eq!(wasi("cli,common=y,http=n").unwrap(), WasiOptions::default());
         assert_eq!(parse_one::<DebugOptions>("debug-info=n"), Ok(DebugOptions));
     }

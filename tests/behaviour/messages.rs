@@ -176,6 +176,18 @@ on_every_tier! {
         check(tier, "dir_same_name", &["--dir", ".::/x", "--dir", "..::/x::ro", "hello.wasm"]);
     }
 
+    fn grants_of_the_network(tier) {
+        for (name, value) in [
+            ("net_no_address", "8080"),
+            ("net_name", "example.com:443"),
+            ("net_no_brackets", "connect:::1"),
+            ("net_ports", "listen:127.0.0.1:http"),
+            ("net_prefix", "10.1.2.3/8:80"),
+        ] {
+            check(tier, name, &["--net", value, "hello.wasm"]);
+        }
+    }
+
     fn keys_of_others(tier) {
         let accepted = [
             "-C", "compiler=cranelift", "-O", "opt-level=2", "-S", "cli,common=y,http=n", "-D", "debug-info=n,address-map", "-W", "component-model=n",
@@ -188,7 +200,6 @@ on_every_tier! {
             ("key_opt_level", "-O", "opt-level=0"),
             ("key_max_memories", "-W", "max-memories=1"),
             ("key_no_cli", "-S", "cli=n"),
-            ("key_network", "-S", "inherit-network"),
             ("key_coredump", "-D", "coredump=x"),
             ("key_near", "-W", "max-memory=1MiB"),
         ] {

@@ -14,9 +14,9 @@ use thiserror::Error;
 use wasmr_core::limits::{DEFAULT_MAX_FDS, MAX_ARGS_ENV};
 use wasmr_runtime::InterruptHandle;
 
-use crate::address_rule::AddressRule;
 use crate::fd_table::{Descriptor, FdTable, Object, Revoked};
-use crate::network::{NetworkGrants, Refusal};
+#[cfg(feature = "component")]
+use crate::network::NetworkGrants;
 use crate::random::Random;
 use crate::rights;
 use crate::stdio::{Input, Stdin, Stdout};
@@ -94,6 +94,7 @@ pub struct WasiCtx {
     pub(crate) resolutions: [Option<u64>; 4],
     /// Bytes that the guest may still write to standard output and error together; `None` if there is no limit.
     pub(crate) output_left: Option<u64>,
+    #[cfg(feature = "component")]
     pub(crate) network: NetworkGrants,
 }
 
@@ -107,11 +108,6 @@ impl WasiCtx {
     /// their store.
     pub fn set_interrupt_handle(&mut self, handle: Option<InterruptHandle>) {
         self.waits = Waits::until(handle);
-    }
-
-    /// Returns operations on the network that no grant permitted: each once, and only the first few.
-    pub fn network_refusals(&self) -> &[Refusal] {
-        self.network.refusals()
     }
 }
 
@@ -155,7 +151,8 @@ pub struct WasiCtxBuilder {
     max_fds: u32,
     max_output: Option<u64>,
     random: Random,
-    network: NetworkGrants,
+    #[cfg(feature = "component")]
+    pub(crate) network: NetworkGrants,
 }
 
 impl Default for WasiCtxBuilder {
@@ -171,6 +168,7 @@ impl Default for WasiCtxBuilder {
             max_fds: DEFAULT_MAX_FDS,
             max_output: None,
             random: Random::default(),
+            #[cfg(feature = "component")]
             network: NetworkGrants::default(),
         }
     }
@@ -240,41 +238,6 @@ impl WasiCtxBuilder {
     /// Grants the guest to accept connections on `listener`.
     pub fn listener(&mut self, listener: TcpListener) -> &mut Self {
         self.listeners.push(listener);
-        self
-    }
-
-    /// Grants a component to connect to these addresses, and to send datagrams to them. A rule may be added any number of times.
-    ///
-    /// A grant to connect includes a socket that is bound to port 0, as clients need it. Such a socket cannot listen.
-    pub fn allow_connect(&mut self, addresses: AddressRule) -> &mut Self {
-        self.network.connect.push(addresses);
-        self
-    }
-
-    /// Grants a component to bind sockets to these addresses of the host, to accept connections there and to receive datagrams.
-    /// A rule may be added any number of times. Datagrams may be sent back to their senders.
-    ///
-    /// The rule must cover the address that the component asks for: `0.0.0.0` if that is the one, and port 0 for any free port.
-    pub fn allow_listen(&mut self, addresses: AddressRule) -> &mut Self {
-        self.network.listen.push(addresses);
-        self
-    }
-
-    /// Grants a component to look up the addresses of host names, as this process does.
-    pub fn allow_dns(&mut self) -> &mut Self {
-        self.network.lookup = true;
-        self
-    }
-
-    /// Permits or forbids a component TCP sockets, whatever addresses are granted. Default: permitted.
-    pub fn allow_tcp(&mut self, allow: bool) -> &mut Self {
-        self.network.tcp = allow;
-        self
-    }
-
-    /// Permits or forbids a component UDP sockets, whatever addresses are granted. Default: permitted.
-    pub fn allow_udp(&mut self, allow: bool) -> &mut Self {
-        self.network.udp = allow;
         self
     }
 
@@ -395,6 +358,7 @@ impl WasiCtxBuilder {
             random: self.random,
             resolutions: [None; 4],
             output_left: self.max_output,
+            #[cfg(feature = "component")]
             network: self.network,
         })
     }

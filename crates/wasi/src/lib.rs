@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `table` | the list of calls: names, parameters, implementing functions |
 //! | `ctx` | the grants of a guest, none by default, and their builder |
-//! | `network` | grants of the network, and refusals; `address_rule`: addresses and ports of a grant |
+//! | `network` | grants of the network, and refusals; `address_rule`: addresses and ports of a grant; `ctx_network`: both in the context and its builder |
 //! | `resolver` | lookups of host names beside the guest |
 //! | `inherit` | grants taken over from this process, only on the embedder's request |
 //! | `stdio` | sources and destinations of the standard streams |
@@ -65,9 +65,12 @@
 compile_error!("wasmr-wasi is written and tested for Linux only");
 
 mod abi;
+#[cfg(feature = "component")]
 mod address_rule;
 mod calls;
 mod ctx;
+#[cfg(feature = "component")]
+mod ctx_network;
 mod errno;
 mod exit;
 mod fd_table;
@@ -81,11 +84,13 @@ mod link;
 mod listing;
 mod memory;
 mod namespace;
+#[cfg(feature = "component")]
 mod network;
 #[cfg(feature = "component")]
 pub mod p2;
 mod pointer;
 mod random;
+#[cfg(feature = "component")]
 mod resolver;
 pub mod rights;
 mod sandbox;
@@ -97,6 +102,7 @@ mod transfer;
 mod virtual_dir;
 mod wait;
 
+#[cfg(feature = "component")]
 pub use address_rule::{AddressRule, AddressRuleError};
 pub use ctx::{BuildError, WasiCtx, WasiCtxBuilder};
 pub use errno::Errno;
@@ -104,6 +110,7 @@ pub use exit::Exit;
 pub use layout::Layout;
 pub use link::{MissingMemory, add_imports_to_linker, add_imports_to_linker_with, add_to_linker, add_to_linker_with};
 pub use memory::GuestMemory;
+#[cfg(feature = "component")]
 pub use network::{Protocol, Refusal};
 pub use pointer::{MemoryFault, Pointer};
 pub use shared::{SharedWasiCtx, WasiAccess};

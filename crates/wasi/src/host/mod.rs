@@ -9,4 +9,5 @@ pub(crate) mod file;
 pub(crate) mod io;
 pub(crate) mod open;
 pub(crate) mod path;
+#[cfg(feature = "component")]
 pub(crate) mod socket;

@@ -14,7 +14,7 @@ use wasmr_canon::{LiftParams, LowerReturn};
 
 use super::table::Kind;
 use super::{End, P2Ctx};
-use super::{cli, clocks, filesystem, io, poll, random, streams, terminal};
+use super::{cli, clocks, filesystem, io, poll, random, sockets, streams, terminal};
 
 /// Version of the interfaces that this table has. A component may import any version 0.2.x.
 pub const VERSION: &str = "0.2.12";
@@ -227,5 +227,78 @@ interfaces! {
     }
     "wasi:filesystem/preopens" {
         "get-directories"() = filesystem::descriptor::get_directories;
+    }
+    "wasi:sockets/network" {
+        resource sockets::Network;
+    }
+    "wasi:sockets/instance-network" {
+        "instance-network"() = sockets::instance_network;
+    }
+    "wasi:sockets/ip-name-lookup" {
+        resource sockets::ResolveAddressStream;
+        "resolve-addresses"("network", "name") = sockets::ip_name_lookup::resolve_addresses;
+        "[method]resolve-address-stream.resolve-next-address"("self")
+            = sockets::ip_name_lookup::resolve_next_address;
+        "[method]resolve-address-stream.subscribe"("self") = sockets::ip_name_lookup::subscribe;
+    }
+    "wasi:sockets/tcp" {
+        resource sockets::TcpSocket;
+        "[method]tcp-socket.start-bind"("self", "network", "local-address") = sockets::tcp::start_bind;
+        "[method]tcp-socket.finish-bind"("self") = sockets::tcp::finish_bind;
+        "[method]tcp-socket.start-connect"("self", "network", "remote-address") = sockets::tcp::start_connect;
+        "[method]tcp-socket.finish-connect"("self") = sockets::tcp::finish_connect;
+        "[method]tcp-socket.start-listen"("self") = sockets::tcp::start_listen;
+        "[method]tcp-socket.finish-listen"("self") = sockets::tcp::finish_listen;
+        "[method]tcp-socket.accept"("self") = sockets::tcp::accept;
+        "[method]tcp-socket.local-address"("self") = sockets::tcp::local_address;
+        "[method]tcp-socket.remote-address"("self") = sockets::tcp::remote_address;
+        "[method]tcp-socket.is-listening"("self") = sockets::tcp::is_listening;
+        "[method]tcp-socket.address-family"("self") = sockets::tcp::address_family;
+        "[method]tcp-socket.set-listen-backlog-size"("self", "value") = sockets::tcp_options::set_listen_backlog_size;
+        "[method]tcp-socket.keep-alive-enabled"("self") = sockets::tcp_options::keep_alive_enabled;
+        "[method]tcp-socket.set-keep-alive-enabled"("self", "value") = sockets::tcp_options::set_keep_alive_enabled;
+        "[method]tcp-socket.keep-alive-idle-time"("self") = sockets::tcp_options::keep_alive_idle_time;
+        "[method]tcp-socket.set-keep-alive-idle-time"("self", "value") = sockets::tcp_options::set_keep_alive_idle_time;
+        "[method]tcp-socket.keep-alive-interval"("self") = sockets::tcp_options::keep_alive_interval;
+        "[method]tcp-socket.set-keep-alive-interval"("self", "value") = sockets::tcp_options::set_keep_alive_interval;
+        "[method]tcp-socket.keep-alive-count"("self") = sockets::tcp_options::keep_alive_count;
+        "[method]tcp-socket.set-keep-alive-count"("self", "value") = sockets::tcp_options::set_keep_alive_count;
+        "[method]tcp-socket.hop-limit"("self") = sockets::tcp_options::hop_limit;
+        "[method]tcp-socket.set-hop-limit"("self", "value") = sockets::tcp_options::set_hop_limit;
+        "[method]tcp-socket.receive-buffer-size"("self") = sockets::tcp_options::receive_buffer_size;
+        "[method]tcp-socket.set-receive-buffer-size"("self", "value") = sockets::tcp_options::set_receive_buffer_size;
+        "[method]tcp-socket.send-buffer-size"("self") = sockets::tcp_options::send_buffer_size;
+        "[method]tcp-socket.set-send-buffer-size"("self", "value") = sockets::tcp_options::set_send_buffer_size;
+        "[method]tcp-socket.subscribe"("self") = sockets::tcp::subscribe;
+        "[method]tcp-socket.shutdown"("self", "shutdown-type") = sockets::tcp::shutdown;
+    }
+    "wasi:sockets/tcp-create-socket" {
+        "create-tcp-socket"("address-family") = sockets::tcp::create_tcp_socket;
+    }
+    "wasi:sockets/udp" {
+        resource sockets::UdpSocket;
+        resource sockets::IncomingDatagramStream;
+        resource sockets::OutgoingDatagramStream;
+        "[method]udp-socket.start-bind"("self", "network", "local-address") = sockets::udp::start_bind;
+        "[method]udp-socket.finish-bind"("self") = sockets::udp::finish_bind;
+        "[method]udp-socket.stream"("self", "remote-address") = sockets::udp::stream;
+        "[method]udp-socket.local-address"("self") = sockets::udp::local_address;
+        "[method]udp-socket.remote-address"("self") = sockets::udp::remote_address;
+        "[method]udp-socket.address-family"("self") = sockets::udp::address_family;
+        "[method]udp-socket.unicast-hop-limit"("self") = sockets::udp::unicast_hop_limit;
+        "[method]udp-socket.set-unicast-hop-limit"("self", "value") = sockets::udp::set_unicast_hop_limit;
+        "[method]udp-socket.receive-buffer-size"("self") = sockets::udp::receive_buffer_size;
+        "[method]udp-socket.set-receive-buffer-size"("self", "value") = sockets::udp::set_receive_buffer_size;
+        "[method]udp-socket.send-buffer-size"("self") = sockets::udp::send_buffer_size;
+        "[method]udp-socket.set-send-buffer-size"("self", "value") = sockets::udp::set_send_buffer_size;
+        "[method]udp-socket.subscribe"("self") = sockets::udp::subscribe;
+        "[method]incoming-datagram-stream.receive"("self", "max-results") = sockets::udp::receive;
+        "[method]incoming-datagram-stream.subscribe"("self") = sockets::udp::subscribe_incoming;
+        "[method]outgoing-datagram-stream.check-send"("self") = sockets::udp::check_send;
+        "[method]outgoing-datagram-stream.send"("self", "datagrams") = sockets::udp::send_datagrams;
+        "[method]outgoing-datagram-stream.subscribe"("self") = sockets::udp::subscribe_outgoing;
+    }
+    "wasi:sockets/udp-create-socket" {
+        "create-udp-socket"("address-family") = sockets::udp::create_udp_socket;
     }
 }

@@ -3,16 +3,18 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use rustix::net::{AddressFamily, SocketAddrAny};
+use wasmr_canon::{enumeration, record, variant};
 
 use super::ErrorCode;
 
-/// An `ip-address-family`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IpAddressFamily {
-    /// IPv4.
-    Ipv4,
-    /// IPv6.
-    Ipv6,
+enumeration! {
+    /// An `ip-address-family`.
+    pub enum IpAddressFamily "ip-address-family" {
+        /// IPv4.
+        Ipv4 "ipv4",
+        /// IPv6.
+        Ipv6 "ipv6",
+    }
 }
 
 impl IpAddressFamily {
@@ -31,44 +33,52 @@ pub type Ipv4Address = (u8, u8, u8, u8);
 /// An `ipv6-address`.
 pub type Ipv6Address = (u16, u16, u16, u16, u16, u16, u16, u16);
 
-/// An `ip-address`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IpAddress {
-    /// An IPv4 address.
-    Ipv4(Ipv4Address),
-    /// An IPv6 address.
-    Ipv6(Ipv6Address),
+variant! {
+    /// An `ip-address`.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum IpAddress "ip-address" {
+        /// An IPv4 address.
+        Ipv4(Ipv4Address) "ipv4",
+        /// An IPv6 address.
+        Ipv6(Ipv6Address) "ipv6",
+    }
 }
 
-/// An `ipv4-socket-address`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ipv4SocketAddress {
-    /// The port.
-    pub port: u16,
-    /// The address.
-    pub address: Ipv4Address,
+record! {
+    /// An `ipv4-socket-address`.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Ipv4SocketAddress "ipv4-socket-address" {
+        /// The port.
+        pub port "port": u16,
+        /// The address.
+        pub address "address": Ipv4Address,
+    }
 }
 
-/// An `ipv6-socket-address`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ipv6SocketAddress {
-    /// The port.
-    pub port: u16,
-    /// The flow label and traffic class.
-    pub flow_info: u32,
-    /// The address.
-    pub address: Ipv6Address,
-    /// The interface of a link-local address.
-    pub scope_id: u32,
+record! {
+    /// An `ipv6-socket-address`.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Ipv6SocketAddress "ipv6-socket-address" {
+        /// The port.
+        pub port "port": u16,
+        /// The flow label and traffic class.
+        pub flow_info "flow-info": u32,
+        /// The address.
+        pub address "address": Ipv6Address,
+        /// The interface of a link-local address.
+        pub scope_id "scope-id": u32,
+    }
 }
 
-/// An `ip-socket-address`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IpSocketAddress {
-    /// An IPv4 address and a port.
-    Ipv4(Ipv4SocketAddress),
-    /// An IPv6 address and a port.
-    Ipv6(Ipv6SocketAddress),
+variant! {
+    /// An `ip-socket-address`.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum IpSocketAddress "ip-socket-address" {
+        /// An IPv4 address and a port.
+        Ipv4(Ipv4SocketAddress) "ipv4",
+        /// An IPv6 address and a port.
+        Ipv6(Ipv6SocketAddress) "ipv6",
+    }
 }
 
 fn v4(address: Ipv4Addr) -> Ipv4Address {

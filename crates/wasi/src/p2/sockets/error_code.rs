@@ -1,24 +1,15 @@
 //! [`ErrorCode`]: the errors of `wasi:sockets`, and the one table from the host's errors to them.
 
 use rustix::io::Errno;
+use wasmr_canon::enumeration;
 
 /// Declares [`ErrorCode`]: one row per code, `Variant "name in WIT" [ERRNO, …]`, in the order of the interface.
 macro_rules! error_codes {
     ($($name:ident $text:literal [$($errno:ident),*];)*) => {
-        /// An `error-code`.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        #[repr(u8)]
-        pub enum ErrorCode {
-            $(#[doc = concat!("`", $text, "`.")] $name,)*
-        }
-
-        impl ErrorCode {
-            /// All codes in the order of the interface.
-            pub const ALL: &'static [ErrorCode] = &[$(ErrorCode::$name,)*];
-
-            /// Returns the name in WIT.
-            pub const fn name(self) -> &'static str {
-                match self { $(ErrorCode::$name => $text,)* }
+        enumeration! {
+            /// An `error-code`.
+            pub enum ErrorCode "error-code" {
+                $(#[doc = concat!("`", $text, "`.")] $name $text,)*
             }
         }
 

@@ -20,6 +20,7 @@ use std::os::fd::BorrowedFd;
 use rustix::event::PollFlags;
 use rustix::io::{Errno as HostErrno, retry_on_intr};
 use rustix::net::{Shutdown, SocketFlags, accept_with, bind, connect, getpeername, getsockname, listen, sockopt};
+use wasmr_canon::enumeration;
 
 use super::address::{check_local, check_remote, of_host};
 use super::{ErrorCode, IpAddressFamily, IpSocketAddress, Network, SocketResult, open};
@@ -39,15 +40,16 @@ use crate::wait::is_ready;
 /// Connections that may wait for `accept` if the guest names no number. The host has a limit too (`somaxconn`).
 const DEFAULT_BACKLOG: i32 = 4096;
 
-/// A `shutdown-type`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ShutdownType {
-    /// Ends receiving.
-    Receive,
-    /// Ends sending.
-    Send,
-    /// Ends both.
-    Both,
+enumeration! {
+    /// A `shutdown-type`.
+    pub enum ShutdownType "shutdown-type" {
+        /// Ends receiving.
+        Receive "receive",
+        /// Ends sending.
+        Send "send",
+        /// Ends both.
+        Both "both",
+    }
 }
 
 /// State of a socket.

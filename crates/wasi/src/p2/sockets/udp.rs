@@ -18,6 +18,7 @@ use std::os::fd::BorrowedFd;
 use rustix::event::PollFlags;
 use rustix::io::{Errno as HostErrno, retry_on_intr};
 use rustix::net::{RecvFlags, SendFlags, bind, connect, connect_unspec, getsockname, recvfrom, send, sendto};
+use wasmr_canon::record;
 
 use super::address::{check_local, check_peer, of_host};
 use super::{ErrorCode, IpAddressFamily, IpSocketAddress, Network, SocketResult, open, options};
@@ -81,22 +82,26 @@ pub struct OutgoingDatagramStream {
     fd: u32,
 }
 
-/// An `incoming-datagram`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IncomingDatagram {
-    /// The payload.
-    pub data: Vec<u8>,
-    /// The sender.
-    pub remote_address: IpSocketAddress,
+record! {
+    /// An `incoming-datagram`.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct IncomingDatagram "incoming-datagram" {
+        /// The payload.
+        pub data "data": Vec<u8>,
+        /// The sender.
+        pub remote_address "remote-address": IpSocketAddress,
+    }
 }
 
-/// An `outgoing-datagram`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutgoingDatagram {
-    /// The payload.
-    pub data: Vec<u8>,
-    /// The receiver; none for the only peer.
-    pub remote_address: Option<IpSocketAddress>,
+record! {
+    /// An `outgoing-datagram`.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct OutgoingDatagram "outgoing-datagram" {
+        /// The payload.
+        pub data "data": Vec<u8>,
+        /// The receiver; none for the only peer.
+        pub remote_address "remote-address": Option<IpSocketAddress>,
+    }
 }
 
 fn interest(ctx: &WasiCtx, fd: u32, wanted: PollFlags) -> Interest<'_> {
