@@ -194,7 +194,7 @@ on_every_tier! {
         limited(200_000, "coremark.wasm", "20").exits(0);
         limited(200_000, "trap.wasm", "load").exits(134).prints("before\n").says("out of bounds memory access");
         // The guest grows its memory until growing fails. The address space that is left must suffice for the host.
-        for kib in (190_000..=215_000).step_by(1000) {
+        for kib in (205_000..=230_000).step_by(1000) {
             limited(kib, "grow.wasm", "1000").exits(0).quietly();
         }
     }
