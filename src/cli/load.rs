@@ -128,7 +128,7 @@ fn with_switch(error: ModuleError) -> anyhow::Error {
 /// A module or component for inspection.
 pub enum Inspected {
     /// A core module.
-    Module(Inspection),
+    Module(Box<Inspection>),
     /// A component.
     #[cfg(feature = "component")]
     Component(ComponentInspection),
@@ -149,7 +149,9 @@ pub fn inspection(path: &Path) -> anyhow::Result<Inspected> {
         let component = ComponentInspection::new(&bytes, &name, threads);
         return component.map(Inspected::Component).with_context(|| cannot_load(path));
     }
-    Inspection::new(bytes, &name, threads).map(Inspected::Module).with_context(|| cannot_load(path))
+    Inspection::new(bytes, &name, threads)
+        .map(|module| Inspected::Module(Box::new(module)))
+        .with_context(|| cannot_load(path))
 }
 
 fn cannot_load(path: &Path) -> String {

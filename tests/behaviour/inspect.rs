@@ -185,6 +185,6 @@ fn a_component_as_wit() {
 fn wit_is_for_components() {
     let scratch = Scratch::new();
     scratch.file("module.wat", "(module)");
-    let outcome = Run::bare().words(&["inspect", "--wit", "module.wat"]).current_dir(scratch.path()).end();
+    let outcome = Run::bare().words(["inspect", "--wit", "module.wat"]).current_dir(scratch.path()).end();
     compare("inspect_wit_of_module", "inspect --wit module.wat", &outcome);
 }
