@@ -89,11 +89,16 @@ mod tests {
         let lists = ["inherit-env=y", "inherit-env=n"].map(String::from);
         assert!(!parse::<WasiOptions>(&lists).unwrap().inherit_env);
         assert_eq!(wasi("tcplisten=127.0.0.1:80").unwrap().listen, ["127.0.0.1:80".parse().unwrap()]);
-        assert_eq!(wasi("tcp=n").unwrap().tcp, Some(false));
-        let network = parse::<WasiOptions>(&["inherit-network,allow-ip-name-lookup,udp".to_string()]).unwrap();
-        assert!(network.inherit_network && network.allow_ip_name_lookup && network.udp == Some(true));
         assert_eq!(wasi("cli,common=y,http=n").unwrap(), WasiOptions::default());
         assert_eq!(parse_one::<DebugOptions>("debug-info=n"), Ok(DebugOptions));
+    }
+
+    #[cfg(feature = "component")]
+    #[test]
+    fn keys_of_the_network_are_for_components() {
+        assert_eq!(parse_one::<WasiOptions>("tcp=n").unwrap().tcp, Some(false));
+        let network = parse::<WasiOptions>(&["inherit-network,allow-ip-name-lookup,udp".to_string()]).unwrap();
+        assert!(network.inherit_network && network.allow_ip_name_lookup && network.udp == Some(true));
     }
 
     #[test]

@@ -68,6 +68,7 @@ pub(crate) struct Strings {
 
 impl Strings {
     /// Returns the strings, without their terminators.
+    #[cfg(feature = "component")]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
         let ends = self.starts.iter().skip(1).map(|start| *start as usize).chain([self.bytes.len()]);
         self.starts.iter().zip(ends).map(|(start, end)| &self.bytes[*start as usize..end - 1])

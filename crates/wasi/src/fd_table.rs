@@ -441,6 +441,7 @@ impl FdTable {
     }
 
     /// Returns a number above those of all descriptors.
+    #[cfg(feature = "component")]
     pub(crate) fn end(&self) -> u32 {
         self.entries.len() as u32
     }

@@ -85,6 +85,7 @@ impl Listing {
     }
 
     /// Returns the name and type of an entry, by its index; `None` behind the last.
+    #[cfg(feature = "component")]
     pub(crate) fn entry(&self, index: usize) -> Option<(&[u8], Filetype)> {
         let entry = self.entries.get(index)?;
         Some((&self.names[self.name_start(index)..entry.name_end], entry.filetype))

@@ -140,6 +140,7 @@ pub(crate) fn write(ctx: &mut WasiCtx, fd: u32, patience: Patience, buffers: &[I
 ///
 /// # Errors
 /// As for [`write`].
+#[cfg(feature = "component")]
 pub(crate) fn append(ctx: &mut WasiCtx, fd: u32, buffers: &[IoSlice<'_>]) -> Result<usize, Errno> {
     let file = positioned(ctx, fd, rights::FD_WRITE, 0)?;
     let output_limited = ctx.fds.get(fd)?.output_limited;
