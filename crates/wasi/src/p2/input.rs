@@ -1,6 +1,6 @@
 //! [`InputStream`]: bytes from a standard stream, a file or a connection.
 //!
-//! In: a [`Source`]. Out: bytes that are there, or the reason why there will be none.
+//! In: a `Source`. Out: bytes that are there, or the reason why there will be none.
 //!
 //! Invariants:
 //!

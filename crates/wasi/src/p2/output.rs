@@ -1,6 +1,6 @@
 //! [`OutputStream`]: bytes to a standard stream, a file or a connection.
 //!
-//! In: bytes of the guest, lent for the call. Out: the same bytes at the [`Sink`]. Bytes go to the host in the call that writes
+//! In: bytes of the guest, lent for the call. Out: the same bytes at the `Sink`. Bytes go to the host in the call that writes
 //! them; nothing is collected. Only if the host accepts a part, the rest is *pending*: `check-write` permits nothing until it is
 //! gone, and `blocking-flush` waits for that.
 //!

@@ -1,6 +1,6 @@
 //! [`DirectoryEntryStream`]: the entries of a directory, one at a time.
 //!
-//! A stream holds a snapshot ([`Listing`](crate::listing::Listing)), so that a guest that deletes files meanwhile sees each of
+//! A stream holds a snapshot (`Listing`), so that a guest that deletes files meanwhile sees each of
 //! the others once.
 
 use super::types::DirectoryEntry;

@@ -1,6 +1,6 @@
 //! `wasi:filesystem`: files and directories.
 //!
-//! In: descriptors and paths of the guest. Out: the results of [`crate::host`], with the interface's types. The sandbox of paths,
+//! In: descriptors and paths of the guest. Out: the results of `host`, with the interface's types. The sandbox of paths,
 //! read-only grants and limits are those of Preview 1, because a [`Descriptor`] is a number in the same table.
 //!
 //! | file | its one job |

@@ -1,6 +1,6 @@
 //! `wasi:sockets/ip-name-lookup`: addresses of a host name.
 //!
-//! An address as text is its own answer: it needs no grant and no lookup. A name is looked up by [`crate::resolver`], if the
+//! An address as text is its own answer: it needs no grant and no lookup. A name is looked up by `resolver`, if the
 //! context grants that.
 //!
 //! # Why is a name that is not ASCII invalid?

@@ -1,14 +1,14 @@
 //! `wasi:sockets`: TCP, UDP and lookups of names.
 //!
 //! In: addresses and bytes of the guest. Out: host sockets, each of which is a number in the descriptor table and counts towards
-//! `max_fds`. The grants of the context ([`crate::network`]) decide at `bind`, `connect` and `send`; an address without a grant is
+//! `max_fds`. The grants of the context (`network`) decide at `bind`, `connect` and `send`; an address without a grant is
 //! `access-denied`. Every host socket is non-blocking: the guest waits in `wasi:io/poll`, or in a stream.
 //!
 //! | file | its one job |
 //! |---|---|
 //! | [`address`] | addresses of the interface, and checks of them |
 //! | [`error_code`] | the table from host errors to `error-code` |
-//! | [`options`] | options that sockets of both protocols have |
+//! | `options` | options that sockets of both protocols have |
 //! | [`udp`] | UDP sockets and their datagram streams |
 //! | [`ip_name_lookup`] | addresses of a host name |
 //! | [`tcp`] | the states of a TCP socket; [`tcp_options`]: its options |
