@@ -12,6 +12,8 @@ mod completions;
 #[cfg(feature = "component")]
 mod component_calls;
 #[cfg(feature = "component")]
+mod component_sockets;
+#[cfg(feature = "component")]
 mod components;
 #[path = "../default_signals/mod.rs"]
 mod default_signals;

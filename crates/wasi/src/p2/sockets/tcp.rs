@@ -87,13 +87,15 @@ pub struct TcpSocket {
     binding: Option<Binding>,
     /// Number of connections that may wait for `accept`.
     backlog: i32,
+    /// The peer of a connection. The host forgets it when the connection ends, and guests ask for it in messages.
+    remote: Option<SocketAddr>,
     /// Representations of the streams, which may be gone.
     streams: Option<(u32, u32)>,
 }
 
 impl TcpSocket {
     fn new(fd: u32, family: IpAddressFamily, state: State) -> TcpSocket {
-        TcpSocket { fd, family, state, binding: None, backlog: DEFAULT_BACKLOG, streams: None }
+        TcpSocket { fd, family, state, binding: None, backlog: DEFAULT_BACKLOG, remote: None, streams: None }
     }
 
     /// Returns the address family.
@@ -154,6 +156,7 @@ impl TcpSocket {
             Err(HostErrno::ADDRNOTAVAIL | HostErrno::AGAIN) => return Err(ErrorCode::AddressInUse),
             Err(errno) => return Err(errno.into()),
         }
+        self.remote = Some(address);
         self.state = State::Connecting;
         Ok(())
     }
@@ -209,9 +212,10 @@ impl TcpSocket {
             _ if errno == HostErrno::PROTO => ErrorCode::ConnectionAborted,
             code => code,
         })?;
+        let remote = getpeername(&connection).ok().flatten().and_then(|address| of_host(address).ok());
         let descriptor = Descriptor::endpoint(connection, Kind::Socket, Filetype::SocketStream);
         let fd = ctx.fds.insert(descriptor).map_err(|_| ErrorCode::NewSocketLimit)?;
-        Ok(TcpSocket::new(fd, self.family, State::Connected))
+        Ok(TcpSocket { remote, ..TcpSocket::new(fd, self.family, State::Connected) })
     }
 
     fn local_address(&self, ctx: &WasiCtx) -> Result<IpSocketAddress, ErrorCode> {
@@ -225,8 +229,10 @@ impl TcpSocket {
         if self.state != State::Connected {
             return Err(ErrorCode::InvalidState);
         }
-        let address = getpeername(self.host(ctx)?)?.ok_or(ErrorCode::InvalidState)?;
-        Ok(of_host(address)?.into())
+        match getpeername(self.host(ctx)?) {
+            Ok(Some(address)) => Ok(of_host(address)?.into()),
+            _ => Ok(self.remote.ok_or(ErrorCode::InvalidState)?.into()),
+        }
     }
 
     /// `set-listen-backlog-size`.

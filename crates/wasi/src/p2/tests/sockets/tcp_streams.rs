@@ -126,6 +126,8 @@ fn a_reset_is_an_error_once() {
     let outcome = blocking_write_and_flush(&mut ctx, client.output.borrow(), b"x".to_vec()).unwrap();
     assert!(matches!(outcome, Err(StreamError::LastOperationFailed(_))), "{outcome:?}");
     assert_eq!(check_write(&mut ctx, client.output.borrow()).unwrap(), Err(StreamError::Closed));
+    let remote = host.local_addr().unwrap();
+    assert_eq!(tcp::remote_address(&mut ctx, client.socket.borrow()).unwrap(), Ok(remote.into()));
 }
 
 #[test]
