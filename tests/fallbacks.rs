@@ -171,8 +171,8 @@ fn without_threads() {
 
 #[test]
 fn with_little_address_space() {
-    // From the address space of a 200 MB container to a little less than the 10 GiB that a guard-paged memory reserves.
-    for kib in [200_000, 1_500_000, 9_500_000] {
+    // From the address space of a 215 MB container to a little less than the 10 GiB that a guard-paged memory reserves.
+    for kib in [215_000, 1_500_000, 9_500_000] {
         check(&within(kib), &[]);
     }
 }
