@@ -409,7 +409,7 @@ pub mod component {
     pub use wasmr_canon::{
         Budget, ComponentLinkError, ComponentPre, ComponentType, ExportError, Func, FuncTypeError, GuestBytes,
         ImportFailure, Instance, InstantiateError, Lift, LiftParams, LiftPayload, LiftReturn, Linker, LinkerInstance,
-        List, LoadedComponent, Lower, LowerParams, LowerPayload, LowerReturn, NameTaken, Payload, Resource,
+        List, LoadedComponent, Lower, LowerParams, LowerPayload, LowerReturn, NameTaken, Params, Payload, Resource,
         ResourceAny, ResourceType, TypedFunc, Val, ValueError, func_type_text, val_type_text,
     };
     pub use wasmr_component::ComponentError;

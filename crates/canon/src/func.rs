@@ -15,7 +15,7 @@ use crate::lower::post_return;
 use crate::pre::Linked;
 use crate::state::{InstanceKey, LiveOptions, State};
 use crate::type_text::func_text;
-use crate::typed::{Interface, LiftReturn, LowerParams};
+use crate::typed::{Interface, LiftReturn, LowerParams, ParamError, check_func};
 use crate::value::Val;
 
 /// A function that a component exports.
@@ -102,8 +102,7 @@ impl Func {
     pub fn typed<P: LowerParams, R: LiftReturn>(&self) -> Result<TypedFunc<P, R>, FuncTypeError> {
         let interface = Interface { types: &self.linked.component.types, resources: &self.linked.host_resources };
         let func = interface.types.func(self.ty());
-        let checked = P::check(&interface, func).and_then(|()| R::check(&interface, func.result));
-        checked.map_err(|difference| FuncTypeError {
+        check_func::<P, R>(&interface, func).map_err(|difference| FuncTypeError {
             name: self.name.to_string(),
             found: self.type_text(),
             difference,
@@ -116,7 +115,7 @@ impl Func {
     fn run<R>(
         &self,
         store: &mut StoreContextMut<'_, ()>,
-        lower: impl FnOnce(&mut LowerCx<'_>, &mut [u64]) -> Result<(), (AbiError, Option<usize>)>,
+        lower: impl FnOnce(&mut LowerCx<'_>, &mut [u64]) -> Result<(), ParamError>,
         lift: impl FnOnce(&mut LiftCx<'_>, &[u64]) -> Result<R, AbiError>,
     ) -> Result<R, Stop> {
         let facts = &self.linked.lifts[self.lift.index()];
@@ -147,7 +146,7 @@ impl Func {
         store: &mut StoreContextMut<'_, ()>,
         scope: u32,
         is_inside: &mut bool,
-        lower: impl FnOnce(&mut LowerCx<'_>, &mut [u64]) -> Result<(), (AbiError, Option<usize>)>,
+        lower: impl FnOnce(&mut LowerCx<'_>, &mut [u64]) -> Result<(), ParamError>,
         lift: impl FnOnce(&mut LiftCx<'_>, &[u64]) -> Result<R, AbiError>,
     ) -> Result<R, Stop> {
         let types = &self.linked.component.types;

@@ -9,7 +9,7 @@ use crate::abi::flat::{lift_flat, lower_flat};
 use crate::abi::{Budget, FlatIn, FlatOut, LiftCx, LowerCx, checked_range};
 use crate::error::{AbiError, Place};
 use crate::state::LiveOptions;
-use crate::typed::{Interface, LiftParams, LowerReturn};
+use crate::typed::{Interface, LiftParams, LowerReturn, ParamError, check_func, func_text};
 use crate::value::Val;
 
 /// A call of a host function by a guest.
@@ -65,7 +65,7 @@ impl<T: 'static> HostFunc<T> {
             let result = func(call.store.as_context_mut(), params).map_err(Stop::host)?;
             call.lower(|cx, slots, out| result.lower_return(cx, slots, out))
         };
-        let signature = Signature { check: crate::typed::check_func::<P, R>, text: crate::typed::func_text::<P, R> };
+        let signature = Signature { check: check_func::<P, R>, text: func_text::<P, R> };
         HostFunc { call: Arc::new(call), signature: Some(signature) }
     }
 
@@ -93,10 +93,7 @@ impl<T: 'static> HostFunc<T> {
 impl<T> HostCall<'_, T> {
     /// Lifts the parameters.
     #[inline]
-    fn lift<P>(
-        &mut self,
-        lift: impl FnOnce(&mut LiftCx<'_>, &[u64]) -> Result<P, (AbiError, Option<usize>)>,
-    ) -> Result<P, Stop> {
+    fn lift<P>(&mut self, lift: impl FnOnce(&mut LiftCx<'_>, &[u64]) -> Result<P, ParamError>) -> Result<P, Stop> {
         let parts = self.store.as_context_mut().into_parts(self.options.memory);
         let mut cx = LiftCx {
             types: self.types,
@@ -150,11 +147,7 @@ pub(crate) fn out_pointer(types: &Types, ty: FuncTypeId) -> usize {
 }
 
 /// Lifts the parameters of a function. An error has the index of the parameter.
-pub(crate) fn lift_params(
-    cx: &mut LiftCx<'_>,
-    ty: FuncTypeId,
-    slots: &[u64],
-) -> Result<Vec<Val>, (AbiError, Option<usize>)> {
+fn lift_params(cx: &mut LiftCx<'_>, ty: FuncTypeId, slots: &[u64]) -> Result<Vec<Val>, ParamError> {
     let types = cx.types;
     let (func, shape) = (types.func(ty), types.func_shape(ty));
     let mut params = Vec::with_capacity(func.params.len());

@@ -55,6 +55,6 @@ pub use resource::{Resource, ResourceAny, ResourceType};
 pub use type_text::{func_text as func_type_text, type_text as val_type_text};
 pub use typed::{
     Abi, ComponentType, GuestBytes, Interface, Lift, LiftParams, LiftPayload, LiftReturn, Lower, LowerParams,
-    LowerPayload, LowerReturn, Payload,
+    LowerPayload, LowerReturn, Params, Payload,
 };
 pub use value::{List, Val};

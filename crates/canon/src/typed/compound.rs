@@ -97,9 +97,9 @@ impl<V: Lift> Lift for Option<V> {
     }
 }
 
-/// Implements the traits for tuples.
+/// Implements the traits for a tuple.
 macro_rules! tuples {
-    ($(($($name:ident $index:tt)+))*) => {$(
+    ($($name:ident $index:tt)+) => {
         impl<$($name: ComponentType),+> ComponentType for ($($name,)+) {
             const ABI: Abi = Abi::empty()$(.then($name::ABI))+.end();
 
@@ -158,27 +158,14 @@ macro_rules! tuples {
                 Ok(($($name,)+))
             }
         }
-    )*};
+    };
 }
 
 fn tuple_field<P: ComponentType>(types: &wasmr_component::Types, ty: TypeId, index: usize) -> TypeId {
     part::<P>(types, ty, |def| if let TypeDef::Tuple(all) = def { all.get(index).copied() } else { None })
 }
 
-tuples! {
-    (A 0)
-    (A 0 B 1)
-    (A 0 B 1 C 2)
-    (A 0 B 1 C 2 D 3)
-    (A 0 B 1 C 2 D 3 E 4)
-    (A 0 B 1 C 2 D 3 E 4 F 5)
-    (A 0 B 1 C 2 D 3 E 4 F 5 G 6)
-    (A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7)
-    (A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8)
-    (A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9)
-    (A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 K 10)
-    (A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 K 10 L 11)
-}
+for_each_tuple!(tuples);
 
 /// The representation of a handle.
 const HANDLE: Abi = Abi { needs_type: true, ..Abi::scalar(4) };

@@ -4,29 +4,35 @@ use wasmr_component::{FuncType, FuncTypeId, MAX_FLAT_PARAMS, MAX_FLAT_RESULTS, T
 
 use crate::abi::{FlatIn, FlatOut, LiftCx, LowerCx, checked_range};
 use crate::error::{AbiError, Result};
-use crate::typed::{Abi, Check, ComponentType, Interface, Lift, Lower, check_params};
+use crate::typed::{Abi, Check, ComponentType, Interface, Lift, Lower, Payload, check_params};
 
-/// An error, and the index of the parameter with it.
-type ParamError = (AbiError, Option<usize>);
+/// A fault of a value, and the index of its parameter.
+pub(crate) type ParamError = (AbiError, Option<usize>);
 
-/// The Rust types of a host function's parameters: a tuple.
-pub trait LiftParams: Sized {
+/// The Rust types of a parameter list: a tuple.
+pub trait Params {
+    /// Compares the types with those of a function's parameters.
+    ///
+    /// # Errors
+    /// The first difference.
     #[doc(hidden)]
     fn check(interface: &Interface<'_>, func: &FuncType) -> std::result::Result<(), String>;
+
+    /// Returns the types in WIT syntax.
     #[doc(hidden)]
     fn wit() -> String;
+}
+
+/// The Rust types of a host function's parameters: a tuple of [`Lift`] types.
+pub trait LiftParams: Params + Sized {
     /// # Errors
     /// The fault of a value, and the index of its parameter.
     #[doc(hidden)]
     fn lift_params(cx: &mut LiftCx<'_>, slots: &[u64]) -> std::result::Result<Self, (AbiError, Option<usize>)>;
 }
 
-/// The Rust types of the arguments of a call: a tuple.
-pub trait LowerParams {
-    #[doc(hidden)]
-    fn check(interface: &Interface<'_>, func: &FuncType) -> std::result::Result<(), String>;
-    #[doc(hidden)]
-    fn wit() -> String;
+/// The Rust types of the arguments of a call: a tuple of [`Lower`] types.
+pub trait LowerParams: Params {
     /// # Errors
     /// The fault of a value, and the index of its parameter.
     #[doc(hidden)]
@@ -38,34 +44,26 @@ pub trait LowerParams {
 }
 
 /// The Rust type of a host function's result: a [`Lower`] type, or `()` for none.
-pub trait LowerReturn {
-    #[doc(hidden)]
-    fn check(interface: &Interface<'_>, ty: Option<TypeId>) -> std::result::Result<(), String>;
-    #[doc(hidden)]
-    fn wit() -> Option<String>;
+pub trait LowerReturn: Payload {
     #[doc(hidden)]
     fn lower_return(&self, cx: &mut LowerCx<'_>, slots: &mut [u64], out: usize) -> Result<()>;
 }
 
 /// The Rust type of the result of a call: a [`Lift`] type, or `()` for none.
-pub trait LiftReturn: Sized {
-    #[doc(hidden)]
-    fn check(interface: &Interface<'_>, ty: Option<TypeId>) -> std::result::Result<(), String>;
-    #[doc(hidden)]
-    fn wit() -> Option<String>;
+pub trait LiftReturn: Payload + Sized {
     #[doc(hidden)]
     fn lift_return(cx: &mut LiftCx<'_>, slots: &[u64]) -> Result<Self>;
 }
 
-/// Compares a host function's type with a component's.
-pub(crate) fn check_func<P: LiftParams, R: LowerReturn>(interface: &Interface<'_>, func: &FuncType) -> Check {
+/// Compares the Rust types of a function with a component's.
+pub(crate) fn check_func<P: Params, R: Payload>(interface: &Interface<'_>, func: &FuncType) -> Check {
     P::check(interface, func)?;
-    R::check(interface, func.result)
+    R::check_payload(interface, func.result)
 }
 
 /// Returns a host function's type in WIT syntax.
-pub(crate) fn func_text<P: LiftParams, R: LowerReturn>() -> String {
-    signature_text(P::wit(), R::wit())
+pub(crate) fn func_text<P: Params, R: Payload>() -> String {
+    signature_text(P::wit(), R::payload_wit())
 }
 
 pub(crate) fn signature_text(params: String, result: Option<String>) -> String {
@@ -88,50 +86,18 @@ fn result_type<R: ComponentType>(types: &Types, func: FuncTypeId) -> TypeId {
 }
 
 impl LowerReturn for () {
-    fn check(_: &Interface<'_>, ty: Option<TypeId>) -> Check {
-        if ty.is_none() { Ok(()) } else { Err("expected no result".to_owned()) }
-    }
-
-    fn wit() -> Option<String> {
-        None
-    }
-
     fn lower_return(&self, _: &mut LowerCx<'_>, _: &mut [u64], _: usize) -> Result<()> {
         Ok(())
     }
 }
 
 impl LiftReturn for () {
-    fn check(_: &Interface<'_>, ty: Option<TypeId>) -> Check {
-        if ty.is_none() { Ok(()) } else { Err("expected no result".to_owned()) }
-    }
-
-    fn wit() -> Option<String> {
-        None
-    }
-
     fn lift_return(_: &mut LiftCx<'_>, _: &[u64]) -> Result<()> {
         Ok(())
     }
 }
 
-/// Compares the type of a result.
-fn check_result<R: ComponentType>(interface: &Interface<'_>, ty: Option<TypeId>) -> Check {
-    match ty {
-        Some(ty) => R::check(interface, ty).map_err(|text| format!("result: {text}")),
-        None => Err(format!("expected the result `{}`, found none", R::wit())),
-    }
-}
-
 impl<R: Lower> LowerReturn for R {
-    fn check(interface: &Interface<'_>, ty: Option<TypeId>) -> Check {
-        check_result::<R>(interface, ty)
-    }
-
-    fn wit() -> Option<String> {
-        Some(<R as ComponentType>::wit())
-    }
-
     #[inline]
     fn lower_return(&self, cx: &mut LowerCx<'_>, slots: &mut [u64], out: usize) -> Result<()> {
         let ty = result_type::<R>(cx.types, cx.ty);
@@ -144,14 +110,6 @@ impl<R: Lower> LowerReturn for R {
 }
 
 impl<R: Lift> LiftReturn for R {
-    fn check(interface: &Interface<'_>, ty: Option<TypeId>) -> Check {
-        check_result::<R>(interface, ty)
-    }
-
-    fn wit() -> Option<String> {
-        Some(<R as ComponentType>::wit())
-    }
-
     #[inline]
     fn lift_return(cx: &mut LiftCx<'_>, slots: &[u64]) -> Result<R> {
         let ty = result_type::<R>(cx.types, cx.ty);
@@ -163,11 +121,11 @@ impl<R: Lift> LiftReturn for R {
     }
 }
 
-/// Implements the traits for tuples.
+/// Implements the traits for a tuple.
 macro_rules! params {
-    ($(($($name:ident $index:tt)*))*) => {$(
-        #[allow(unused_variables, unused_mut, unused_assignments, clippy::unused_unit, clippy::let_unit_value, non_snake_case)]
-        impl<$($name: Lift),*> LiftParams for ($($name,)*) {
+    ($($name:ident $index:tt)*) => {
+        #[allow(unused_variables)]
+        impl<$($name: ComponentType),*> Params for ($($name,)*) {
             fn check(interface: &Interface<'_>, func: &FuncType) -> Check {
                 check_params(func, <[usize]>::len(&[$($index),*]))?;
                 $(
@@ -180,7 +138,10 @@ macro_rules! params {
             fn wit() -> String {
                 <[String]>::join(&[$($name::wit()),*], ", ")
             }
+        }
 
+        #[allow(unused_variables, unused_mut, unused_assignments, clippy::unused_unit, clippy::let_unit_value, non_snake_case)]
+        impl<$($name: Lift),*> LiftParams for ($($name,)*) {
             #[inline]
             fn lift_params(cx: &mut LiftCx<'_>, slots: &[u64]) -> std::result::Result<Self, ParamError> {
                 let abi = const { Abi::empty()$(.then($name::ABI))*.end() };
@@ -207,19 +168,6 @@ macro_rules! params {
 
         #[allow(unused_variables, unused_mut, unused_assignments, clippy::unused_unit, clippy::let_unit_value)]
         impl<$($name: Lower),*> LowerParams for ($($name,)*) {
-            fn check(interface: &Interface<'_>, func: &FuncType) -> Check {
-                check_params(func, <[usize]>::len(&[$($index),*]))?;
-                $(
-                    $name::check(interface, func.params[$index].ty)
-                        .map_err(|text| format!("parameter `{}`: {text}", func.params[$index].name))?;
-                )*
-                Ok(())
-            }
-
-            fn wit() -> String {
-                <[String]>::join(&[$($name::wit()),*], ", ")
-            }
-
             #[inline]
             fn lower_params(&self, cx: &mut LowerCx<'_>, slots: &mut [u64]) -> std::result::Result<(), ParamError> {
                 let abi = const { Abi::empty()$(.then($name::ABI))*.end() };
@@ -245,21 +193,8 @@ macro_rules! params {
                 Ok(())
             }
         }
-    )*};
+    };
 }
 
-params! {
-    ()
-    (A 0)
-    (A 0 B 1)
-    (A 0 B 1 C 2)
-    (A 0 B 1 C 2 D 3)
-    (A 0 B 1 C 2 D 3 E 4)
-    (A 0 B 1 C 2 D 3 E 4 F 5)
-    (A 0 B 1 C 2 D 3 E 4 F 5 G 6)
-    (A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7)
-    (A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8)
-    (A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9)
-    (A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 K 10)
-    (A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 K 10 L 11)
-}
+params! {}
+for_each_tuple!(params);

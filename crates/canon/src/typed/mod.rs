@@ -8,6 +8,24 @@
 //! - `compound`: options, tuples, references, resources; `result`: results.
 //! - `lists`: parameter lists and results of functions.
 
+/// Expands a macro for each tuple that stands for a component type or a parameter list, with the name and the index of each field.
+macro_rules! for_each_tuple {
+    ($expand:ident) => {
+        $expand! { A 0 }
+        $expand! { A 0 B 1 }
+        $expand! { A 0 B 1 C 2 }
+        $expand! { A 0 B 1 C 2 D 3 }
+        $expand! { A 0 B 1 C 2 D 3 E 4 }
+        $expand! { A 0 B 1 C 2 D 3 E 4 F 5 }
+        $expand! { A 0 B 1 C 2 D 3 E 4 F 5 G 6 }
+        $expand! { A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 }
+        $expand! { A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 }
+        $expand! { A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 }
+        $expand! { A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 K 10 }
+        $expand! { A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 K 10 L 11 }
+    };
+}
+
 mod compound;
 mod lent;
 mod lists;
@@ -23,8 +41,8 @@ use crate::resource::ResourceType;
 use crate::type_text::type_text;
 
 pub use lent::GuestBytes;
-pub use lists::{LiftParams, LiftReturn, LowerParams, LowerReturn};
-pub(crate) use lists::{check_func, func_text};
+pub use lists::{LiftParams, LiftReturn, LowerParams, LowerReturn, Params};
+pub(crate) use lists::{ParamError, check_func, func_text};
 pub use result::{LiftPayload, LowerPayload, Payload};
 
 /// The representation of a Rust type in the canonical ABI.

@@ -1,4 +1,4 @@
-//! Results: `Result<T, E>`, where `()` stands for no value.
+//! Results: `Result<T, E>`, where `()` stands for no value. A function's result is a [`Payload`] as well.
 
 use wasmr_component::{TypeDef, TypeId};
 
@@ -6,13 +6,20 @@ use crate::abi::{FlatIn, FlatOut, LiftCx, LowerCx, scalar};
 use crate::error::Result;
 use crate::typed::{Abi, Check, ComponentType, Interface, Lift, Lower};
 
-/// A payload of a result: a value, or `()` for none.
+/// The payload of a case of a result, or the result of a function: a value, or `()` for none.
 pub trait Payload {
     /// The representation.
     #[doc(hidden)]
     const PAYLOAD: Abi;
+
+    /// Compares the type with a component's.
+    ///
+    /// # Errors
+    /// The first difference, in words for the result of a function.
     #[doc(hidden)]
-    fn check_payload(interface: &Interface<'_>, ty: Option<TypeId>) -> bool;
+    fn check_payload(interface: &Interface<'_>, ty: Option<TypeId>) -> std::result::Result<(), String>;
+
+    /// Returns the type in WIT syntax.
     #[doc(hidden)]
     fn payload_wit() -> Option<String>;
 }
@@ -36,8 +43,8 @@ pub trait LowerPayload: Payload {
 impl Payload for () {
     const PAYLOAD: Abi = Abi::empty();
 
-    fn check_payload(_: &Interface<'_>, ty: Option<TypeId>) -> bool {
-        ty.is_none()
+    fn check_payload(_: &Interface<'_>, ty: Option<TypeId>) -> Check {
+        if ty.is_none() { Ok(()) } else { Err("expected no result".to_owned()) }
     }
 
     fn payload_wit() -> Option<String> {
@@ -68,8 +75,11 @@ impl LowerPayload for () {
 impl<V: ComponentType> Payload for V {
     const PAYLOAD: Abi = V::ABI;
 
-    fn check_payload(interface: &Interface<'_>, ty: Option<TypeId>) -> bool {
-        ty.is_some_and(|ty| V::check(interface, ty).is_ok())
+    fn check_payload(interface: &Interface<'_>, ty: Option<TypeId>) -> Check {
+        match ty {
+            Some(ty) => V::check(interface, ty).map_err(|text| format!("result: {text}")),
+            None => Err(format!("expected the result `{}`, found none", V::wit())),
+        }
     }
 
     fn payload_wit() -> Option<String> {
@@ -101,12 +111,9 @@ impl<V: Payload, E: Payload> ComponentType for std::result::Result<V, E> {
     const ABI: Abi = V::PAYLOAD.or(E::PAYLOAD).variant(2);
 
     fn check(interface: &Interface<'_>, ty: TypeId) -> Check {
-        match interface.def(ty) {
-            TypeDef::Result { ok, err } if V::check_payload(interface, *ok) && E::check_payload(interface, *err) => {
-                Ok(())
-            }
-            _ => Err(interface.mismatch(&Self::wit(), ty)),
-        }
+        let TypeDef::Result { ok, err } = interface.def(ty) else { return Err(interface.mismatch(&Self::wit(), ty)) };
+        let checked = V::check_payload(interface, *ok).and_then(|()| E::check_payload(interface, *err));
+        checked.map_err(|_| interface.mismatch(&Self::wit(), ty))
     }
 
     fn wit() -> String {

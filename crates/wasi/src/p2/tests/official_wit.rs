@@ -47,7 +47,7 @@ impl Visitor for Ours {
         assert_eq!(row.interface, self.interface);
         let check = |expected: &Expected<'_>, func: &FuncType| {
             P::check(expected, func)?;
-            R::check(expected, func.result)
+            R::check_payload(expected, func.result)
         };
         let last =
             self.functions.insert((self.interface.clone(), row.name.to_owned()), (row, Box::new(check) as Check));
