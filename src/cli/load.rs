@@ -85,8 +85,7 @@ pub fn program(engine: &Engine, path: &Path, allow_precompiled: bool) -> anyhow:
 #[cfg(feature = "component")]
 fn is_component(bytes: &[u8]) -> bool {
     if bytes.starts_with(b"\0asm") {
-        // A component has layer 1 in the upper half of the version.
-        return bytes.get(6..8) == Some(&[1, 0]);
+        return wasmr::component::Component::is_component(bytes);
     }
     let mut text = bytes;
     loop {

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{Run, Scratch};
+use crate::golden::compare;
+use crate::harness::{Outcome, Run, Scratch};
 use crate::tiers::{Tier, on_every_tier};
 
 /// Imports of the program in [`program`], and the lowered functions `get`, `write`, `exit`, `sleep` and `poll`.
@@ -75,33 +76,29 @@ fn program(body: &str) -> String {
 
 const HELLO: &str = "(call $write (call $get) (i32.const 16) (i32.const 23) (i32.const 512))";
 
-fn run(tier: Tier, body: &str) -> Run {
+/// Runs a component with this body to its end.
+fn run(tier: Tier, body: &str) -> Outcome {
     let scratch = Scratch::new();
-    let file = scratch.file("program.wat", program(body));
-    // The file must live until the process has read it.
-    std::mem::forget(scratch);
-    Run::on(tier).word(file)
+    Run::on(tier).word(scratch.file("program.wat", program(body))).end()
 }
 
 on_every_tier! {
     fn a_program_prints(tier) {
-        run(tier, &format!("{HELLO} (i32.const 0)")).end().exits(0).prints("hello from a component\n").quietly();
+        run(tier, &format!("{HELLO} (i32.const 0)")).exits(0).prints("hello from a component\n").quietly();
     }
 
     fn exit_codes_are_those_of_modules(tier) {
-        run(tier, "(i32.const 1)").end().exits(1).prints("").quietly();
-        run(tier, "(call $exit (i32.const 9)) (i32.const 0)").end().exits(9).prints("").quietly();
-        run(tier, "(call $exit (i32.const 0)) unreachable").end().exits(0).quietly();
-        run(tier, &format!("{HELLO} unreachable")).end().exits(134).prints("hello from a component\n").says("unreachable");
+        run(tier, "(i32.const 1)").exits(1).prints("").quietly();
+        run(tier, "(call $exit (i32.const 9)) (i32.const 0)").exits(9).prints("").quietly();
+        run(tier, "(call $exit (i32.const 0)) unreachable").exits(0).quietly();
+        run(tier, &format!("{HELLO} unreachable")).exits(134).prints("hello from a component\n").says("unreachable");
     }
 
     fn a_broken_rule_of_an_interface_is_a_trap(tier) {
         run(tier, "(call $poll (i32.const 0) (i32.const 0) (i32.const 512)) (i32.const 0)")
-            .end()
             .exits(134)
             .says("poll: the list of pollables is empty");
         run(tier, "(call $write (call $get) (i32.const 16) (i32.const 5000) (i32.const 512)) (i32.const 0)")
-            .end()
             .exits(134)
             .says("blocking-write-and-flush: 5000 bytes, but at most 4096 are allowed");
     }
@@ -109,11 +106,22 @@ on_every_tier! {
     fn a_timeout_ends_a_wait(tier) {
         let began = Instant::now();
         let body = "(call $block (call $sleep (i64.const 60000000000))) (i32.const 0)";
-        run(tier, "nop (i32.const 0)").end().exits(0);
+        run(tier, "nop (i32.const 0)").exits(0);
         let scratch = Scratch::new();
         let file = scratch.file("program.wat", program(body));
         Run::on(tier).words(["--timeout", "300ms"]).word(file).end().exits(124);
         assert!(began.elapsed() < Duration::from_secs(30));
+    }
+
+    fn a_truncated_component_is_an_incomplete_download(tier) {
+        let whole = wat::parse_str(program(&format!("{HELLO} (i32.const 0)"))).unwrap();
+        let module = whole.windows(8).position(|bytes| bytes == b"\0asm\x01\0\0\0").unwrap();
+        for (name, size) in [("component_truncated", 100), ("component_truncated_module", module + 20)] {
+            let scratch = Scratch::new();
+            scratch.file("part.wasm", &whole[..size]);
+            let outcome = Run::on(tier).word("part.wasm").current_dir(scratch.path()).end();
+            compare(name, "run part.wasm", &outcome);
+        }
     }
 
     fn limits_on_output_and_fuel_hold(tier) {
@@ -124,7 +132,7 @@ on_every_tier! {
     }
 }
 
-fn refused(text: &str) -> crate::harness::Outcome {
+fn refused(text: &str) -> Outcome {
     let scratch = Scratch::new();
     let file = scratch.file("component.wat", text);
     Run::bare().word("run").word(file).end()

@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use wasmr_component::{FuncTypeId, LiftId};
+use wasmr_core::count::Count;
 use wasmr_runtime::{AsContextMut, Func as CoreFunc, Stop, StoreContextMut};
 
 use crate::abi::flat::{lift_flat, lower_flat};
@@ -65,7 +66,7 @@ impl Func {
         let types = &self.linked.component.types;
         let (func, shape) = (types.func(ty), types.func_shape(ty));
         if params.len() != func.params.len() {
-            let text = format!("expected {} arguments, found {}", func.params.len(), params.len());
+            let text = format!("expected {}, found {}", Count(func.params.len(), "argument"), params.len());
             return Err(AbiError::host(text).into_stop(&self.name, Place::Call));
         }
         let lower = |cx: &mut LowerCx<'_>, slots: &mut [u64]| {

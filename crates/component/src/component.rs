@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use wasmr_core::registry::{self, TypeRegistry};
 use wasmr_core::types::{ExternType, FuncType as CoreType};
+use wasmr_module::binary_checks::has_component_header;
 use wasmr_module::{ExternKind, Features, Module, ModuleBytes};
 
 use crate::decode::{self, Decoding};
@@ -73,7 +74,7 @@ impl Component {
 
     /// Returns true if bytes have the header of a component, of whatever version. A module has the same first four bytes.
     pub fn is_component(bytes: &[u8]) -> bool {
-        decode::is_component(bytes)
+        has_component_header(bytes)
     }
 
     /// Returns a component with its core modules, to be filled.

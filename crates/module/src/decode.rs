@@ -12,25 +12,25 @@
 //! section. If that happened after the data section, an invalid data segment would hide an invalid body.
 //!
 //! # Untrusted counts
-//! Each item of a [vector](https://webassembly.github.io/spec/core/binary/conventions.html#lists) takes at least one byte. A
-//! count above the size of its section is refused before wasmparser or this crate reserves memory for the items. wasmparser
-//! checks the [length of each LEB128 integer](https://webassembly.github.io/spec/core/binary/values.html#integers).
+//! `binary_checks` refuses a count above the size of its section before wasmparser or this crate reserves memory for the items.
+//! wasmparser checks the [length of each LEB128 integer](https://webassembly.github.io/spec/core/binary/values.html#integers).
 
 use std::sync::Arc;
 
 use wasmparser::{
     Chunk, Encoding, FromReader, FunctionBody, Parser, Payload, SectionLimited, Validator, ValidatorResources,
 };
-use wasmr_core::count::Count;
 use wasmr_core::limits::MAX_TYPE_SECTION;
 use wasmr_core::registry::TypeRegistry;
 
+use crate::binary_checks::{check_items, check_size, cut_off, has_component_header};
 use crate::bytes::ModuleBytes;
 use crate::decls::{BodyRange, Declarations};
 use crate::error::{Fault, ModuleError};
 use crate::features::Features;
 use crate::names::Names;
-use crate::{section_map, sections, validate};
+use crate::section_map::SECTIONS;
+use crate::{sections, validate};
 
 pub(crate) fn decode(
     bytes: &ModuleBytes,
@@ -39,10 +39,7 @@ pub(crate) fn decode(
     threads: usize,
 ) -> Result<Declarations, ModuleError> {
     let binary = bytes.as_ref();
-    if binary.len() > u32::MAX as usize {
-        let message = format!("it has {} bytes, but the limit is {}", binary.len(), u32::MAX);
-        return Err(ModuleError::new(Fault::OverLimit, message, None));
-    }
+    check_size(binary)?;
     refuse_component(binary)?;
     let mut validator = Validator::new_with_features(features.to_wasmparser());
     decode_sections(bytes, features, registry, &mut validator, Some(threads))
@@ -69,7 +66,7 @@ pub(crate) fn decode_sections(
             Err(error) => {
                 // If the binary ends within the code section, the bodies before the end may contain an earlier error.
                 decoder.validate_bodies()?;
-                return Err(cut_off(binary, &error).unwrap_or_else(|| ModuleError::malformed(error)));
+                return Err(cut_off(binary, &error, &SECTIONS).unwrap_or_else(|| ModuleError::malformed(error)));
             }
         };
         rest = &rest[consumed..];
@@ -89,26 +86,9 @@ pub(crate) fn decode_sections(
     }
 }
 
-/// Returns the error for a binary that ends within a section, probably an incomplete download.
-fn cut_off(binary: &[u8], error: &wasmparser::Error) -> Option<ModuleError> {
-    if !error.message().starts_with("unexpected end") {
-        return None;
-    }
-    let (section, missing) = section_map::cut_off(binary)?;
-    let missing = match missing {
-        0..10_000 => Count(missing, "byte").to_string(),
-        10_000..1_000_000 => format!("{:.1} kB", missing as f64 / 1e3),
-        _ => format!("{:.1} MB", missing as f64 / 1e6),
-    };
-    let message = format!(
-        "unexpected end-of-file: the {section} section goes on {missing} beyond the end of the file; an incomplete download?"
-    );
-    Some(ModuleError::new(Fault::Malformed, message, Some(error.offset())))
-}
-
 /// Refuses a component, which has the same first four bytes as a module.
 fn refuse_component(binary: &[u8]) -> Result<(), ModuleError> {
-    if binary.len() >= 8 && binary.starts_with(b"\0asm") && binary[6..8] == [1, 0] {
+    if has_component_header(binary) {
         let message = "this is a component, not a core module: `wasmr run` runs it, and in Rust `wasmr::component::Component` loads it";
         return Err(ModuleError::new(Fault::Unsupported, message, Some(4)));
     }
@@ -203,17 +183,7 @@ fn checked<'a, T: FromReader<'a>>(
     reader: &SectionLimited<'a, T>,
     validate: impl FnOnce(&SectionLimited<'a, T>) -> wasmparser::Result<()>,
 ) -> Result<(), ModuleError> {
-    let range = reader.range();
-    if u64::from(reader.count()) > range.end - range.start {
-        let message =
-            format!("section of {} declares {}", Count(range.end - range.start, "byte"), Count(reader.count(), "item"));
-        return Err(ModuleError::new(Fault::Malformed, message, Some(range.start)));
-    }
-    validate(reader).map_err(|error| {
-        let decoded = reader.clone().into_iter().find_map(Result::err);
-        let malformed = decoded.is_some_and(|first| first.offset() <= error.offset());
-        ModuleError::from_parser(&error, if malformed { Fault::Malformed } else { Fault::Invalid })
-    })
+    check_items(reader, validate, ModuleError::from_parser)
 }
 
 fn invalid(error: wasmparser::Error) -> ModuleError {

@@ -13,6 +13,7 @@
 //! - `text`: accepts `.wat` where a binary is expected; `text_place`: line and column of a fault in it; `text_hints`:
 //!   hints for obsolete words of the text format; `legacy_text`: the folded `try` of legacy exceptions.
 //! - [`printable`](mod@printable): escaping of foreign text for terminals.
+//! - [`binary_checks`]: checks of a binary that modules and components share.
 //! - `error`: [`ModuleError`], the reason for a refusal, with offset and function.
 //! - `inspection`: [`Inspection`], a module for display only, which may use every feature of the table.
 //!
@@ -26,6 +27,7 @@
 #![forbid(unsafe_code)]
 #![warn(unreachable_pub)]
 
+pub mod binary_checks;
 mod branch_hints;
 mod builtin;
 mod bytes;

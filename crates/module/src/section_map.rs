@@ -25,7 +25,7 @@ pub struct Section<'a> {
 }
 
 /// Section names of the specification, by section id.
-const NAMES: [&str; 14] = [
+pub(crate) const SECTIONS: [&str; 14] = [
     "custom",
     "type",
     "import",
@@ -45,7 +45,7 @@ const NAMES: [&str; 14] = [
 impl Section<'_> {
     /// Returns the specification's name for this kind of section.
     pub fn kind(&self) -> &'static str {
-        NAMES.get(usize::from(self.id)).copied().unwrap_or("unknown")
+        SECTIONS.get(usize::from(self.id)).copied().unwrap_or("unknown")
     }
 
     /// Returns true if this is a custom section.
@@ -99,8 +99,8 @@ impl<'a> Iterator for SectionMap<'a> {
     }
 }
 
-/// Returns the name of the first section that extends beyond the end of a binary, and the number of its missing bytes.
-pub(crate) fn cut_off(bytes: &[u8]) -> Option<(&'static str, usize)> {
+/// Returns the id of the first section that extends beyond the end of a module or component, and the number of its missing bytes.
+pub(crate) fn cut_off(bytes: &[u8]) -> Option<(u8, usize)> {
     let mut at = 8;
     loop {
         let mut reader = BinaryReader::new(bytes.get(at..)?, 0);
@@ -108,7 +108,7 @@ pub(crate) fn cut_off(bytes: &[u8]) -> Option<(&'static str, usize)> {
         let size = reader.read_var_u32().ok()? as usize;
         at = (at + reader.current_position()).checked_add(size)?;
         if at > bytes.len() {
-            return Some((NAMES.get(usize::from(id))?, at - bytes.len()));
+            return Some((id, at - bytes.len()));
         }
     }
 }
@@ -148,7 +148,7 @@ mod tests {
     fn bytes_that_are_missing_are_counted() {
         // An empty type section, then 5 bytes of a code section of 300.
         let bytes = b"\0asm\x01\0\0\0\x01\x01\0\x0a\xac\x02\x01abcd";
-        assert_eq!(cut_off(bytes), Some(("code", 295)));
+        assert_eq!(cut_off(bytes), Some((10, 295)));
         assert_eq!(cut_off(&bytes[..11]), None);
         assert_eq!(cut_off(&bytes[..13]), None, "the size itself is incomplete");
         assert_eq!(cut_off(b"\0asm"), None);

@@ -34,6 +34,7 @@ mod result;
 mod sequences;
 
 use wasmr_component::{FuncType, TypeDef, TypeId, Types};
+use wasmr_core::count::Count;
 
 use crate::abi::{FlatIn, FlatOut, LiftCx, LowerCx};
 use crate::error::Result;
@@ -243,5 +244,5 @@ pub(crate) type Check = std::result::Result<(), String>;
 
 pub(crate) fn check_params(func: &FuncType, count: usize) -> Check {
     let found = func.params.len();
-    if found == count { Ok(()) } else { Err(format!("expected {count} parameters, found {found}")) }
+    if found == count { Ok(()) } else { Err(format!("expected {}, found {found}", Count(count, "parameter"))) }
 }

@@ -48,6 +48,12 @@ fn values_go_in_and_come_back() {
         let error = instance.get_typed_func::<(u8, u32), u32>(&mut store, "add").unwrap_err();
         let expected = "`add` has type func(a: u8, b: s32) -> u32: parameter `b`: expected `u32`, found `s32`";
         assert_eq!(error.to_string(), expected);
+        let error = instance.get_typed_func::<(u8, i32), ()>(&mut store, "add").unwrap_err();
+        assert!(error.to_string().ends_with(": expected no result"), "{error}");
+        let error = instance.get_typed_func::<(u8, i32), u8>(&mut store, "add").unwrap_err();
+        assert!(error.to_string().ends_with(": result: expected `u8`, found `u32`"), "{error}");
+        let error = instance.get_typed_func::<(u8,), u32>(&mut store, "add").unwrap_err();
+        assert!(error.to_string().ends_with(": expected 1 parameter, found 2"), "{error}");
     });
 }
 

@@ -21,8 +21,8 @@ use std::sync::Arc;
 
 use wasmparser::types::Types;
 use wasmparser::{Chunk, Encoding, FromReader, Parser, Payload, SectionLimited, Validator, WasmFeatures};
-use wasmr_core::count::Count;
 use wasmr_core::registry::TypeRegistry;
+use wasmr_module::binary_checks::{beyond_end, check_items, check_size, cut_off};
 use wasmr_module::{Fault, Features, Module, ModuleBytes, ModuleError};
 
 pub(crate) use decls::{ComponentDecl, DeclId, Def, Operand};
@@ -66,10 +66,22 @@ fn component_features(features: &Features) -> WasmFeatures {
         .union(WasmFeatures::CM_FIXED_LENGTH_LISTS)
 }
 
-/// Returns true if bytes have the header of a component, of whatever version. A module has the same first four bytes.
-pub(crate) fn is_component(binary: &[u8]) -> bool {
-    binary.len() >= 8 && binary.starts_with(b"\0asm") && binary[6..8] == [1, 0]
-}
+/// Section names of the [binary format](https://github.com/WebAssembly/component-model/blob/main/design/mvp/Binary.md), by section id.
+const SECTIONS: [&str; 13] = [
+    "custom",
+    "core module",
+    "core instance",
+    "core type",
+    "component",
+    "instance",
+    "alias",
+    "type",
+    "canonical",
+    "start",
+    "import",
+    "export",
+    "value",
+];
 
 /// Number of items in each index space of a component.
 #[derive(Debug, Default)]
@@ -110,10 +122,7 @@ pub(crate) fn decode<'a>(
 ) -> Result<Decoded<'a>, ComponentError> {
     let binary = decoding.bytes.as_ref();
     let outer = |error: ModuleError| ComponentError::new(&error, decoding.name);
-    if binary.len() > u32::MAX as usize {
-        let message = format!("it has {} bytes, but the limit is {}", binary.len(), u32::MAX);
-        return Err(outer(ModuleError::new(Fault::OverLimit, message, None)));
-    }
+    check_size(binary).map_err(outer)?;
     if binary.starts_with(b"\0asm\x01\0\0\0") {
         let message = "this is a core module, not a component";
         return Err(outer(ModuleError::new(Fault::Unsupported, message, Some(4))));
@@ -130,12 +139,16 @@ pub(crate) fn decode<'a>(
         let (consumed, payload) = match level.parser.parse(level.rest, true) {
             Ok(Chunk::Parsed { consumed, payload }) => (consumed, payload),
             Ok(Chunk::NeedMoreData(_)) => unreachable!("the parser was told that there is no more"),
-            Err(error) => return Err(outer(from_parser(&error, Fault::Malformed))),
+            Err(error) => {
+                // A section within a nested component ends within the component, or its parser refuses it.
+                let cut_off = if depth == 1 { cut_off(binary, &error, &SECTIONS) } else { None };
+                return Err(outer(cut_off.unwrap_or_else(|| from_parser(&error, Fault::Malformed))));
+            }
         };
         level.rest = &level.rest[consumed..];
         match payload {
             Payload::ModuleSection { unchecked_range, .. } => {
-                let (range, _) = nested(level, unchecked_range).map_err(outer)?;
+                let (range, _) = nested(level, unchecked_range, "core module").map_err(outer)?;
                 validator.module_section(&(range.start as u64..range.end as u64)).map_err(invalid).map_err(outer)?;
                 // Lossless: the validator limits the number of modules.
                 let (id, index) = (ModuleId(modules.len() as u32), level.counts.modules);
@@ -155,7 +168,7 @@ pub(crate) fn decode<'a>(
             }
             Payload::ComponentSection { parser, unchecked_range, .. } => {
                 let offset = unchecked_range.start;
-                let (range, bytes) = nested(level, unchecked_range).map_err(outer)?;
+                let (range, bytes) = nested(level, unchecked_range, "component").map_err(outer)?;
                 if depth == MAX_NESTING {
                     let message = format!("its components are nested more than {MAX_NESTING} deep");
                     return Err(outer(ModuleError::new(Fault::OverLimit, message, Some(offset))));
@@ -177,15 +190,16 @@ pub(crate) fn decode<'a>(
 }
 
 /// Returns the range of a nested module or component in the binary, and its bytes, after which the level goes on.
-fn nested<'a>(level: &mut Level<'a>, range: Range<u64>) -> Result<(Range<usize>, &'a [u8]), ModuleError> {
+fn nested<'a>(
+    level: &mut Level<'a>,
+    range: Range<u64>,
+    section: &str,
+) -> Result<(Range<usize>, &'a [u8]), ModuleError> {
     let Range { start, end } = range;
     // Lossless: the binary is smaller than 4 GiB.
     let size = (end - start) as usize;
     let Some((bytes, rest)) = level.rest.split_at_checked(size) else {
-        let missing = Count(size - level.rest.len(), "byte");
-        let message =
-            format!("unexpected end-of-file: a module or component goes on {missing} beyond the end of the file");
-        return Err(ModuleError::new(Fault::Malformed, message, Some(start)));
+        return Err(beyond_end(section, size - level.rest.len(), start));
     };
     level.rest = rest;
     Ok((start as usize..start as usize + size, bytes))
@@ -245,22 +259,12 @@ fn types_of(validator: &Validator) -> wasmparser::types::TypesRef<'_> {
     validator.types(0).expect("a component is being validated")
 }
 
-/// Validates a section of items. On failure it distinguishes malformed from invalid. Crate `module` does the same.
+/// Validates a section of items.
 fn checked<'a, T: FromReader<'a>>(
     reader: &SectionLimited<'a, T>,
     validate: impl FnOnce(&SectionLimited<'a, T>) -> wasmparser::Result<()>,
 ) -> Done {
-    let range = reader.range();
-    let size = range.end - range.start;
-    if u64::from(reader.count()) > size {
-        let message = format!("section of {} declares {}", Count(size, "byte"), Count(reader.count(), "item"));
-        return Err(ModuleError::new(Fault::Malformed, message, Some(range.start)));
-    }
-    validate(reader).map_err(|error| {
-        let decoded = reader.clone().into_iter().find_map(Result::err);
-        let malformed = decoded.is_some_and(|first| first.offset() <= error.offset());
-        from_parser(&error, if malformed { Fault::Malformed } else { Fault::Invalid })
-    })
+    check_items(reader, validate, from_parser)
 }
 
 fn invalid(error: wasmparser::Error) -> ModuleError {
