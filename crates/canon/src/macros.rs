@@ -28,22 +28,12 @@ macro_rules! record {
             $($(#[$field_attribute])* $field_vis $field: $ty,)+
         }
 
-        impl $crate::ComponentType for $name {
-            const ABI: $crate::Abi = $crate::Abi::empty()$(.then(<$ty as $crate::ComponentType>::ABI))+.end();
-
-            fn check(
-                interface: &$crate::Interface<'_>,
-                ty: $crate::private::TypeId,
-            ) -> ::std::result::Result<(), ::std::string::String> {
-                let fields: &[$crate::private::Row] =
-                    &[$(($field_wit, ::std::option::Option::Some(<$ty as $crate::ComponentType>::check)),)+];
-                $crate::private::check_record(interface, ty, $wit, fields)
-            }
-
-            fn wit() -> ::std::string::String {
-                ::std::string::String::from($wit)
-            }
-        }
+        $crate::component_type!(
+            $name $wit,
+            $crate::Abi::empty()$(.then(<$ty as $crate::ComponentType>::ABI))+.end(),
+            $crate::private::check_record,
+            &[$(($field_wit, ::std::option::Option::Some(<$ty as $crate::ComponentType>::check)),)+]
+        );
 
         impl $crate::Lower for $name {
             fn lower_flat(
@@ -151,20 +141,12 @@ macro_rules! variant {
             /// Representation of the largest payload.
             const PAYLOAD: $crate::Abi = $crate::Abi::empty()$($(.or(<$ty as $crate::ComponentType>::ABI))?)+;
 
-            impl $crate::ComponentType for $name {
-                const ABI: $crate::Abi = PAYLOAD.variant(CASES.len());
-
-                fn check(
-                    interface: &$crate::Interface<'_>,
-                    ty: $crate::private::TypeId,
-                ) -> ::std::result::Result<(), ::std::string::String> {
-                    $crate::private::check_variant(interface, ty, $wit, CASES)
-                }
-
-                fn wit() -> ::std::string::String {
-                    ::std::string::String::from($wit)
-                }
-            }
+            $crate::component_type!(
+                $name $wit,
+                PAYLOAD.variant(CASES.len()),
+                $crate::private::check_variant,
+                CASES
+            );
 
             impl $crate::Lower for $name {
                 fn lower_flat(
@@ -198,7 +180,7 @@ macro_rules! variant {
                     match self {
                         $($name::$case $(($crate::variant!(@bind payload $ty)))? => {
                             let index = Index::$case as u32;
-                            $crate::private::write(cx, at, $crate::Abi::discriminant(CASES.len()), index);
+                            $crate::private::write(cx, at, $crate::private::discriminant_size(CASES.len()), index);
                             $(
                                 let part = $crate::private::lowered_part::<$ty>(cx, ty, Some(index as usize));
                                 let place = at + PAYLOAD.payload(CASES.len()) as usize;
@@ -237,7 +219,7 @@ macro_rules! variant {
                     at: usize,
                 ) -> ::std::result::Result<Self, $crate::AbiError> {
                     let _ = ty;
-                    let index = $crate::private::read(cx, at, $crate::Abi::discriminant(CASES.len()));
+                    let index = $crate::private::read(cx, at, $crate::private::discriminant_size(CASES.len()));
                     $(if index == Index::$case as u32 {
                         return ::std::result::Result::Ok($name::$case $(({
                             let part = $crate::private::lifted_part::<$ty>(cx, ty, Some(index as usize));
@@ -299,20 +281,12 @@ macro_rules! enumeration {
             }
         }
 
-        impl $crate::ComponentType for $name {
-            const ABI: $crate::Abi = $crate::Abi::scalar($crate::Abi::discriminant(Self::ALL.len()));
-
-            fn check(
-                interface: &$crate::Interface<'_>,
-                ty: $crate::private::TypeId,
-            ) -> ::std::result::Result<(), ::std::string::String> {
-                $crate::private::check_enum(interface, ty, $wit, Self::NAMES)
-            }
-
-            fn wit() -> ::std::string::String {
-                ::std::string::String::from($wit)
-            }
-        }
+        $crate::component_type!(
+            $name $wit,
+            $crate::Abi::scalar($crate::private::discriminant_size(Self::ALL.len())),
+            $crate::private::check_enum,
+            Self::NAMES
+        );
 
         $crate::scalar_like!($name, |value| *value as u32, |bits| $name::at(bits));
     };
@@ -374,26 +348,40 @@ macro_rules! flags {
                 }
             }
 
-            impl $crate::ComponentType for $name {
-                const ABI: $crate::Abi = $crate::Abi::scalar($crate::private::flags_size(NAMES.len()));
-
-                fn check(
-                    interface: &$crate::Interface<'_>,
-                    ty: $crate::private::TypeId,
-                ) -> ::std::result::Result<(), ::std::string::String> {
-                    $crate::private::check_flags(interface, ty, $wit, NAMES)
-                }
-
-                fn wit() -> ::std::string::String {
-                    ::std::string::String::from($wit)
-                }
-            }
+            $crate::component_type!(
+                $name $wit,
+                $crate::Abi::scalar($crate::private::flags_size(NAMES.len())),
+                $crate::private::check_flags,
+                NAMES
+            );
 
             // Bits of no flag are ignored.
             $crate::scalar_like!($name, |value| value.0, |bits| {
                 ::std::result::Result::Ok($name(bits & $crate::private::flags_mask(NAMES.len())))
             });
         };
+    };
+}
+
+/// Implements [`ComponentType`](crate::ComponentType) for a type with a name in WIT. `$check` compares its rows with a component's type.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! component_type {
+    ($name:ident $wit:literal, $abi:expr, $check:path, $rows:expr) => {
+        impl $crate::ComponentType for $name {
+            const ABI: $crate::Abi = $abi;
+
+            fn check(
+                interface: &$crate::Interface<'_>,
+                ty: $crate::private::TypeId,
+            ) -> ::std::result::Result<(), ::std::string::String> {
+                $check(interface, ty, $wit, $rows)
+            }
+
+            fn wit() -> ::std::string::String {
+                ::std::string::String::from($wit)
+            }
+        }
     };
 }
 

@@ -1,8 +1,9 @@
 //! Functions for the expansions of the macros that define types.
 
 use wasmr_component::TypeDef;
-pub use wasmr_component::TypeId;
+pub use wasmr_component::{TypeId, discriminant_size};
 
+pub use crate::abi::scalar::flags_mask;
 use crate::abi::{FlatIn, FlatOut, LiftCx, LowerCx, read_bits, scalar};
 use crate::error::{AbiError, Result};
 use crate::typed::{Check, ComponentType, Interface, part};
@@ -79,10 +80,15 @@ pub fn check_variant(interface: &Interface<'_>, ty: TypeId, wit: &str, rows: &[R
     }
 }
 
+/// Returns true if names are those of a component's type.
+fn same_names(names: &[&str], found: &[Box<str>]) -> bool {
+    found.iter().map(|name| &**name).eq(names.iter().copied())
+}
+
 /// Compares an enum.
 pub fn check_enum(interface: &Interface<'_>, ty: TypeId, wit: &str, names: &[&str]) -> Check {
     match interface.def(ty) {
-        TypeDef::Enum(found) if found.iter().map(|name| &**name).eq(names.iter().copied()) => Ok(()),
+        TypeDef::Enum(found) if same_names(names, found) => Ok(()),
         _ => Err(interface.mismatch(wit, ty)),
     }
 }
@@ -90,24 +96,15 @@ pub fn check_enum(interface: &Interface<'_>, ty: TypeId, wit: &str, names: &[&st
 /// Compares flags.
 pub fn check_flags(interface: &Interface<'_>, ty: TypeId, wit: &str, names: &[&str]) -> Check {
     match interface.def(ty) {
-        TypeDef::Flags(found) if found.iter().map(|name| &**name).eq(names.iter().copied()) => Ok(()),
+        TypeDef::Flags(found) if same_names(names, found) => Ok(()),
         _ => Err(interface.mismatch(wit, ty)),
     }
 }
 
 /// Returns the bytes of `count` flags.
 pub const fn flags_size(count: usize) -> u32 {
-    match count {
-        0..=8 => 1,
-        9..=16 => 2,
-        17..=32 => 4,
-        _ => panic!("there are at most 32 flags"),
-    }
-}
-
-/// Returns the bits of `count` flags.
-pub const fn flags_mask(count: usize) -> u32 {
-    if count >= 32 { u32::MAX } else { (1 << count) - 1 }
+    assert!(count <= 32, "there are at most 32 flags");
+    wasmr_component::flags_size(count)
 }
 
 /// Appends a core value.

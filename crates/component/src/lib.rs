@@ -33,6 +33,6 @@ pub use index::{
     ResourceId, TypeId,
 };
 pub use names::{FuncName, InterfaceName, NameMap};
-pub use shape::{FlatType, FuncShape, Layout, MAX_FLAT_PARAMS, MAX_FLAT_RESULTS, Shape};
+pub use shape::{FlatType, FuncShape, Layout, MAX_FLAT_PARAMS, MAX_FLAT_RESULTS, Shape, discriminant_size, flags_size};
 pub use types::{Case, Field, FuncType, TypeDef, TypeTooLarge, Types};
 pub use wit::{World, WorldItem};

@@ -15,6 +15,24 @@ pub const MAX_FLAT_RESULTS: usize = 1;
 /// Least size, in bytes, that no type may have. Lengths of lists are below 2²⁸ for the same reason: every offset fits in 32 bits.
 const MAX_SIZE: u64 = 1 << 28;
 
+/// Returns the bytes of the discriminant of a variant or enum of `cases` cases (`discriminant_type`).
+pub const fn discriminant_size(cases: usize) -> u32 {
+    match cases {
+        0..=256 => 1,
+        257..=65536 => 2,
+        _ => 4,
+    }
+}
+
+/// Returns the bytes of up to 32 flags (`elem_size_flags`).
+pub const fn flags_size(flags: usize) -> u32 {
+    match flags {
+        0..=8 => 1,
+        9..=16 => 2,
+        _ => 4,
+    }
+}
+
 /// The type of a core value that represents a value, or a part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FlatType {
@@ -71,7 +89,7 @@ pub enum Layout {
     /// Variant, enum, option or result.
     Variant {
         /// Bytes of the discriminant: 1, 2 or 4.
-        discriminant: u8,
+        discriminant: u32,
         /// Offset of every payload.
         payload: u32,
     },
@@ -164,16 +182,12 @@ impl Shape {
 
     /// Returns the shape of a variant whose cases have these payloads.
     fn variant(types: &Types, cases: &[Option<TypeId>]) -> Option<Shape> {
-        let discriminant: u8 = match cases.len() {
-            0..=256 => 1,
-            257..=65536 => 2,
-            _ => 4,
-        };
+        let discriminant = discriminant_size(cases.len());
         let shapes = || cases.iter().flatten().map(|&id| types.shape(id));
         let align = shapes().map(|shape| shape.align).max().unwrap_or(1);
-        let payload = align_up(u64::from(discriminant), align);
+        let payload = align_up(discriminant.into(), align);
         let largest = shapes().map(|shape| u64::from(shape.size)).max().unwrap_or(0);
-        let whole = align.max(u32::from(discriminant));
+        let whole = align.max(discriminant);
         let size = align_up(payload + largest, whole);
         Some(Shape {
             size: u32::try_from(size).ok().filter(|&size| u64::from(size) < MAX_SIZE)?,
@@ -208,11 +222,7 @@ impl Shape {
             TypeDef::Record(all) => Shape::product(types, all.iter().map(|field| field.ty))?,
             TypeDef::Tuple(all) => Shape::product(types, all.iter().copied())?,
             TypeDef::Flags(names) => {
-                let size = match names.len() {
-                    0..=8 => 1,
-                    9..=16 => 2,
-                    _ => 4,
-                };
+                let size = flags_size(names.len());
                 Shape::scalar(size, FlatType::I32, names.len() == 8 * size as usize)
             }
             TypeDef::Enum(names) => Shape::variant(types, &vec![None; names.len()])?,

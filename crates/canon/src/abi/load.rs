@@ -59,7 +59,7 @@ impl LiftCx<'_> {
             }
             TypeDef::Variant(_) | TypeDef::Option(_) | TypeDef::Result { .. } => {
                 let (size, offset) = variant_layout(shape);
-                let case = Case::at(def, read_bits(self.memory, at, size.into()) as u32)?;
+                let case = Case::at(def, read_bits(self.memory, at, size) as u32)?;
                 let payload = match case.payload {
                     Some(ty) => {
                         self.take_vals(1)?;

@@ -162,11 +162,11 @@ pub(crate) fn flat_count(shape: &Shape) -> usize {
 }
 
 /// Returns the place of the payload and the size of the discriminant.
-pub(crate) fn variant_layout(shape: &Shape) -> (u8, u32) {
+pub(crate) fn variant_layout(shape: &Shape) -> (u32, u32) {
     match shape.layout {
         Layout::Variant { discriminant, payload } => (discriminant, payload),
         // Enums and flags of one word; no payload exists.
-        Layout::Scalar | Layout::Fields(_) => (shape.size as u8, shape.size),
+        Layout::Scalar | Layout::Fields(_) => (shape.size, shape.size),
     }
 }
 

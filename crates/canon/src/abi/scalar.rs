@@ -22,7 +22,7 @@ pub(crate) fn bad_discriminant(found: u32, cases: usize, kind: &str) -> AbiError
 
 /// Returns the bits of a set of flags that have names.
 #[inline]
-pub(crate) fn flag_mask(count: usize) -> u32 {
+pub const fn flags_mask(count: usize) -> u32 {
     if count >= 32 { u32::MAX } else { (1 << count) - 1 }
 }
 

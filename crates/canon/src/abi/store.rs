@@ -70,7 +70,7 @@ impl LowerCx<'_> {
             (TypeDef::Variant(_) | TypeDef::Option(_) | TypeDef::Result { .. }, value) => {
                 let (case, payload) = Case::of(def, value)?.ok_or_else(|| self.mismatch(ty, value))?;
                 let (size, offset) = variant_layout(shape);
-                self.write(at, size.into(), case.index.into());
+                self.write(at, size, case.index.into());
                 if let (Some(ty), Some(value)) = (case.payload, payload) {
                     let stored = self.store(ty, value, at + offset as usize);
                     stored.map_err(|e| e.within(format_args!(".{}", case.name)))?;

@@ -128,9 +128,9 @@ impl TransferCx<'_> {
             }
             TypeDef::Variant(_) | TypeDef::Option(_) | TypeDef::Result { .. } => {
                 let (size, offset) = variant_layout(shape);
-                let bits = read_bits(self.source(), from, size.into());
+                let bits = read_bits(self.source(), from, size);
                 let case = Case::at(def, bits as u32)?;
-                self.lower.write(to, size.into(), bits);
+                self.lower.write(to, size, bits);
                 if let Some(ty) = case.payload {
                     let passed = self.memory(ty, from + offset as usize, to + offset as usize);
                     passed.map_err(|e| e.within(format_args!(".{}", case.name)))?;
@@ -215,7 +215,7 @@ impl TransferCx<'_> {
                 }
                 u64::from(case)
             }
-            TypeDef::Flags(names) => u64::from(bits as u32 & scalar::flag_mask(names.len())),
+            TypeDef::Flags(names) => u64::from(bits as u32 & scalar::flags_mask(names.len())),
             TypeDef::Own(id) => {
                 let (from, to) = (self.from, self.lower.options);
                 let state = self.lower.state();

@@ -33,7 +33,7 @@ mod numbers;
 mod result;
 mod sequences;
 
-use wasmr_component::{FuncType, TypeDef, TypeId, Types};
+use wasmr_component::{FuncType, TypeDef, TypeId, Types, discriminant_size};
 use wasmr_core::count::Count;
 
 use crate::abi::{FlatIn, FlatOut, LiftCx, LowerCx};
@@ -102,24 +102,15 @@ impl Abi {
 
     /// Returns the representation of a variant of `cases` cases whose payloads are represented by `self`.
     pub const fn variant(self, cases: usize) -> Abi {
-        let discriminant = Abi::discriminant(cases);
+        let discriminant = discriminant_size(cases);
         let align = if self.align > discriminant { self.align } else { discriminant };
         let size = (discriminant.next_multiple_of(self.align) + self.size).next_multiple_of(align);
         Abi { size, align, flat: 1 + self.flat, needs_type: self.needs_type }
     }
 
-    /// Returns the bytes of the discriminant of a variant of `cases` cases.
-    pub const fn discriminant(cases: usize) -> u32 {
-        match cases {
-            0..=256 => 1,
-            257..=65536 => 2,
-            _ => 4,
-        }
-    }
-
     /// Returns the offset of the payload of a variant of `cases` cases, which `self` represents.
     pub const fn payload(self, cases: usize) -> u32 {
-        Abi::discriminant(cases).next_multiple_of(self.align)
+        discriminant_size(cases).next_multiple_of(self.align)
     }
 }
 
