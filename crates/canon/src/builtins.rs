@@ -3,7 +3,7 @@
 use wasmr_component::{Builtin, InstanceId, ResourceId};
 use wasmr_runtime::{AsContextMut, Stop, StoreContextMut};
 
-use crate::call::call_core;
+use crate::call::{call_core, within};
 use crate::error::{AbiError, Place, trap};
 use crate::handles::HandleKind;
 use crate::resource::{HostDtor, ResourceKey};
@@ -82,19 +82,6 @@ pub(crate) fn destroy<T: 'static>(
     }
     let (Some(dtor), Some(implementer)) = (info.dtor, info.implementer) else { return Ok(()) };
     let entered = state.entering(implementer, caller);
-    state.enter(entered.iter().copied())?;
-    let mut slots = [u64::from(rep)];
-    let mut context = store.as_context_mut().without_data();
-    let result = call_core(&mut context, dtor, &mut slots);
-    let state: &mut State = context.extension();
-    match result {
-        Ok(()) => {
-            state.leave(entered.iter().copied());
-            Ok(())
-        }
-        Err(stop) => {
-            state.fail(entered.iter().copied(), &stop);
-            Err(stop)
-        }
-    }
+    let mut store = store.as_context_mut().without_data();
+    within(&mut store, entered.iter().copied(), false, |store, _| call_core(store, dtor, &mut [u64::from(rep)]))
 }

@@ -45,6 +45,11 @@ impl AbiError {
         AbiError(Box::new(Reason::Value { is_guest: false, text: text.into(), path: Vec::new() }))
     }
 
+    /// Returns true for the embedder's fault.
+    pub(crate) fn is_hosts(&self) -> bool {
+        matches!(*self.0, Reason::Value { is_guest: false, .. })
+    }
+
     /// Returns the error with one more step of the path, outside those that it has.
     #[cold]
     pub(crate) fn within(mut self, step: impl fmt::Display) -> AbiError {

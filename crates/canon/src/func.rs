@@ -8,8 +8,8 @@ use wasmr_core::count::Count;
 use wasmr_runtime::{AsContextMut, Func as CoreFunc, Stop, StoreContextMut};
 
 use crate::abi::flat::{lift_flat, lower_flat};
-use crate::abi::{Budget, FlatIn, FlatOut, LiftCx, LowerCx, NO_SCOPE, checked_range};
-use crate::call::{MAX_SLOTS, call_core};
+use crate::abi::{FlatIn, FlatOut, LiftCx, LowerCx, NO_SCOPE, checked_range};
+use crate::call::{MAX_SLOTS, call_core, within};
 use crate::error::{AbiError, Place, trap};
 use crate::host_func::argument_error;
 use crate::lower::post_return;
@@ -124,56 +124,37 @@ impl Func {
             return Err(trap(format!("`{}` is lifted as `async`, which is not supported", self.name)));
         }
         let entered = facts.entered.iter().map(|id| InstanceKey(self.first + id.0));
-        let state: &mut State = store.extension();
-        state.enter(entered.clone())?;
-        let scope = if facts.lends { state.open_scope() } else { NO_SCOPE };
-        let mut is_inside = false;
-        let result = self.pass(store, scope, &mut is_inside, lower, lift);
-        let state: &mut State = store.extension();
-        if scope != NO_SCOPE {
-            state.close_scope(scope);
-        }
-        match &result {
-            // The guest has not run if the embedder's arguments do not fit.
-            Err(stop) if is_inside || stop.trap_code().is_some() => state.fail(entered, stop),
-            _ => state.leave(entered),
-        }
-        result
+        within(store, entered, facts.lends, |store, scope| self.pass(store, scope, lower, lift))?
     }
 
+    /// Passes the arguments, calls the function, and passes its result. The inner result is an error if the embedder's arguments do not
+    /// fit, so that the guest has not run.
     #[inline]
     fn pass<R>(
         &self,
         store: &mut StoreContextMut<'_, ()>,
         scope: u32,
-        is_inside: &mut bool,
         lower: impl FnOnce(&mut LowerCx<'_>, &mut [u64]) -> Result<(), ParamError>,
         lift: impl FnOnce(&mut LiftCx<'_>, &[u64]) -> Result<R, AbiError>,
-    ) -> Result<R, Stop> {
+    ) -> Result<Result<R, Stop>, Stop> {
         let types = &self.linked.component.types;
         let ty = self.ty();
         let mut slots = [0; MAX_SLOTS];
         let mut cx = LowerCx { types, ty, store: store.as_context_mut(), options: self.options, scope };
-        lower(&mut cx, &mut slots).map_err(|(error, index)| argument_error(types, ty, &self.name, error, index))?;
-        *is_inside = true;
+        if let Err((error, index)) = lower(&mut cx, &mut slots) {
+            let is_hosts = error.is_hosts();
+            let stop = argument_error(types, ty, &self.name, error, index);
+            return if is_hosts { Ok(Err(stop)) } else { Err(stop) };
+        }
         call_core(store, self.core, &mut slots)?;
         if scope != NO_SCOPE {
             let checked = store.extension::<State>().check_borrows(scope);
             checked.map_err(|error| error.into_stop(&self.name, Place::Call))?;
         }
-        let parts = store.as_context_mut().into_parts::<State>(self.options.memory);
-        let mut cx = LiftCx {
-            types,
-            ty,
-            memory: parts.memory,
-            options: self.options,
-            state: parts.extension,
-            scope,
-            budget: Budget(Budget::DEFAULT),
-        };
+        let mut cx = LiftCx::new(types, ty, store.as_context_mut(), self.options, scope);
         let result = lift(&mut cx, &slots).map_err(|error| error.into_stop(&self.name, Place::Result))?;
         post_return(store, self.options, &mut slots)?;
-        Ok(result)
+        Ok(Ok(result))
     }
 }
 

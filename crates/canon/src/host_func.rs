@@ -6,7 +6,7 @@ use wasmr_component::{FuncType, FuncTypeId, Types};
 use wasmr_runtime::{AsContextMut, HostError, Stop, StoreContextMut};
 
 use crate::abi::flat::{lift_flat, lower_flat};
-use crate::abi::{Budget, FlatIn, FlatOut, LiftCx, LowerCx, checked_range};
+use crate::abi::{FlatIn, FlatOut, LiftCx, LowerCx, checked_range};
 use crate::error::{AbiError, Place};
 use crate::state::LiveOptions;
 use crate::typed::{Interface, LiftParams, LowerReturn, ParamError, check_func, func_text};
@@ -94,16 +94,7 @@ impl<T> HostCall<'_, T> {
     /// Lifts the parameters.
     #[inline]
     fn lift<P>(&mut self, lift: impl FnOnce(&mut LiftCx<'_>, &[u64]) -> Result<P, ParamError>) -> Result<P, Stop> {
-        let parts = self.store.as_context_mut().into_parts(self.options.memory);
-        let mut cx = LiftCx {
-            types: self.types,
-            ty: self.ty,
-            memory: parts.memory,
-            options: self.options,
-            state: parts.extension,
-            scope: self.scope,
-            budget: Budget(Budget::DEFAULT),
-        };
+        let mut cx = LiftCx::new(self.types, self.ty, self.store.as_context_mut(), self.options, self.scope);
         lift(&mut cx, self.slots).map_err(|(error, index)| self.argument_error(error, index))
     }
 

@@ -9,7 +9,7 @@ use wasmr_runtime::{AsContextMut, Func as CoreFunc, Stop, StoreContextMut};
 use crate::abi::transfer::TransferCx;
 use crate::abi::{Budget, FlatIn, FlatOut, LowerCx, NO_SCOPE, checked_range};
 use crate::builtins::call_builtin;
-use crate::call::{MAX_SLOTS, call_core};
+use crate::call::{MAX_SLOTS, call_core, within};
 use crate::error::{AbiError, Place, trap};
 use crate::host_func::{HostCall, argument_error, out_pointer};
 use crate::instantiate::resolve_lift;
@@ -93,23 +93,7 @@ impl Between<'_> {
         let to = state.options(self.live, lift.options);
         let first = state.live[self.live as usize].first_instance;
         let entered = facts.entered.iter().map(|id| InstanceKey(first + id.0));
-        state.enter(entered.clone())?;
-        let scope = if facts.lends { state.open_scope() } else { NO_SCOPE };
-        let result = self.pass(&mut store, to, core, scope, slots);
-        let state: &mut State = store.extension();
-        if scope != NO_SCOPE {
-            state.close_scope(scope);
-        }
-        match result {
-            Ok(()) => {
-                state.leave(entered);
-                Ok(())
-            }
-            Err(stop) => {
-                state.fail(entered, &stop);
-                Err(stop)
-            }
-        }
+        within(&mut store, entered, facts.lends, |store, scope| self.pass(store, to, core, scope, slots))
     }
 
     /// Passes the arguments, calls the callee, and passes its result.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use wasmr_component::{Component, ImportItem, InstanceType, ResourceDef};
+use wasmr_component::{Component, ImportItem, InstanceType};
 use wasmr_core::subtype::extern_matches;
 use wasmr_core::types::ExternType;
 use wasmr_runtime::LoadedModule;
@@ -11,7 +11,7 @@ use wasmr_runtime::symbol::printable;
 
 use crate::linker::{Definition, Names};
 use crate::loaded::LoadedComponent;
-use crate::pre::{Provided, path_text};
+use crate::pre::{Provided, host_resources, path_text};
 use crate::resource::ResourceType;
 use crate::type_text;
 use crate::typed::Interface;
@@ -95,14 +95,10 @@ pub(crate) fn match_imports<T: 'static>(
     let component = &*loaded.component;
     let found: Vec<Option<&Definition<T>>> =
         (0..component.import_paths.len()).map(|index| find(component, names, index)).collect();
-    let resource = |def: &ResourceDef| match def {
-        ResourceDef::Import(path) => match found[path.index()] {
-            Some(Definition::Resource(ty, _)) => Some(*ty),
-            _ => None,
-        },
-        ResourceDef::Defined(_) => None,
-    };
-    let resources: Box<[Option<ResourceType>]> = component.resources.iter().map(resource).collect();
+    let resources = host_resources(component, |index| match found[index] {
+        Some(Definition::Resource(ty, _)) => Some(*ty),
+        _ => None,
+    });
     let interface = Interface { types: &component.types, resources: &resources };
     let mut items = Items { component, indexed: HashMap::new() };
     let mut error = ComponentLinkError { importer: component.name.to_string(), failures: Vec::new(), more: 0 };

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use wasmr_component::{Builtin, Component, FuncDef, FuncTypeId, InstanceId, TypeDef, TypeId, Types};
+use wasmr_component::{Builtin, Component, FuncDef, FuncTypeId, InstanceId, ResourceDef, TypeDef, TypeId, Types};
 use wasmr_core::registry;
 use wasmr_core::types::{FuncType, ValType};
 use wasmr_runtime::{AsContextMut, LoadedModule, SlabFuncType, Stop};
@@ -15,6 +15,7 @@ use crate::linker::Names;
 use crate::loaded::LoadedComponent;
 use crate::matching::{ComponentLinkError, match_imports};
 use crate::resource::{HostDtor, ResourceType};
+use crate::state::entering;
 
 /// The definition for an item of the host that a component uses.
 pub(crate) enum Provided<T> {
@@ -104,7 +105,10 @@ impl<T: 'static> ComponentPre<T> {
     ) -> Result<ComponentPre<T>, ComponentLinkError> {
         let component = &loaded.component;
         let imports = match_imports(loaded, names, traps_unknown)?;
-        let host_resources = host_resources(component, &imports);
+        let host_resources = host_resources(component, |index| match imports[index] {
+            Provided::Resource(ty, _) => Some(ty),
+            _ => None,
+        });
         let mut types = registry::Types::new(&loaded.registry);
         let i32s = |params: usize, results: usize| {
             Arc::new(FuncType::new(vec![ValType::I32; params], vec![ValType::I32; results]))
@@ -149,27 +153,27 @@ impl<T: 'static> ComponentPre<T> {
     }
 }
 
-/// Returns the resource types of the host, by the component's ids.
-fn host_resources<T>(component: &Component, imports: &[Provided<T>]) -> Box<[Option<ResourceType>]> {
-    let of = |def: &wasmr_component::ResourceDef| match def {
-        wasmr_component::ResourceDef::Import(path) => match imports.get(path.index()) {
-            Some(Provided::Resource(ty, _)) => Some(*ty),
-            _ => None,
-        },
-        wasmr_component::ResourceDef::Defined(_) => None,
+/// Returns the resource types of the host, by the component's ids. `imported` returns the type for an item of the host.
+pub(crate) fn host_resources(
+    component: &Component,
+    imported: impl Fn(usize) -> Option<ResourceType>,
+) -> Box<[Option<ResourceType>]> {
+    let of = |def: &ResourceDef| match def {
+        ResourceDef::Import(path) => imported(path.index()),
+        ResourceDef::Defined(_) => None,
     };
     component.resources.iter().map(of).collect()
 }
 
-/// Returns an instance and its ancestors.
-fn ancestors(component: &Component, instance: InstanceId) -> impl Iterator<Item = InstanceId> + '_ {
-    std::iter::successors(Some(instance), |id| component.instances.get(id.index()).copied().flatten())
+/// Returns the instance that contains another one.
+fn parent(component: &Component) -> impl Fn(InstanceId) -> Option<InstanceId> {
+    |id| component.instances.get(id.index()).copied().flatten()
 }
 
 fn lift_facts(component: &Component, borrows: &mut Borrows<'_>, lift: &wasmr_component::Lift) -> LiftFacts {
     let options = &component.options[lift.options.index()];
     LiftFacts {
-        entered: ancestors(component, options.instance).collect(),
+        entered: entering(options.instance, None, parent(component)).into(),
         lends: borrows.of_func(lift.ty),
         unsupported: options.is_async,
     }
@@ -182,9 +186,8 @@ fn lowering_facts(component: &Component, borrows: &mut Borrows<'_>, index: usize
         FuncDef::Lift(id) => {
             let lift = &component.lifts[id.index()];
             let callee = &component.options[lift.options.index()];
-            let is_callers = |id: &InstanceId| ancestors(component, options.instance).any(|ancestor| ancestor == *id);
-            let entered = ancestors(component, callee.instance).take_while(|id| !is_callers(id)).collect();
-            (entered, lift.name.clone().unwrap_or_default(), callee.is_async)
+            let entered = entering(callee.instance, Some(options.instance), parent(component));
+            (entered.into(), lift.name.clone().unwrap_or_default(), callee.is_async)
         }
         FuncDef::Import(path) => (Box::default(), path_text(component, path.index()).into(), false),
     };

@@ -105,8 +105,7 @@ impl State {
         if self.instance(key).may_leave { Ok(()) } else { Err(cannot_leave()) }
     }
 
-    /// Notes that a call from outside begins. `entered` are the instances that the call gets into: the callee and its ancestors that
-    /// are not ancestors of the caller ([`entering`](State::entering)).
+    /// Notes that a call from outside begins. `entered` are the instances that the call gets into ([`entering`]).
     ///
     /// This is the only place that knows the rule against re-entrance
     /// ([specification](https://github.com/WebAssembly/component-model/blob/main/design/mvp/CanonicalABI.md#component-instance-state)),
@@ -133,11 +132,7 @@ impl State {
 
     /// Returns the instances that a call of `callee` by `caller`, or by the host, gets into.
     pub(crate) fn entering(&self, callee: InstanceKey, caller: Option<InstanceKey>) -> Vec<InstanceKey> {
-        let ancestors = |key: Option<InstanceKey>| {
-            std::iter::successors(key, |key: &InstanceKey| self.instances[key.0 as usize].parent)
-        };
-        let is_callers = |key: &InstanceKey| ancestors(caller).any(|ancestor| ancestor == *key);
-        ancestors(Some(callee)).take_while(|key| !is_callers(key)).collect()
+        entering(callee, caller, |key| self.instances[key.0 as usize].parent)
     }
 
     /// Notes that a call from outside returned.
@@ -224,6 +219,14 @@ impl State {
     pub(crate) fn give_own(&mut self, owner: InstanceKey, ty: ResourceKey, rep: u32) -> Result<u32> {
         self.instance(owner).handles.add(Handle { ty, rep, lends: 0, kind: HandleKind::Own })
     }
+}
+
+/// Returns the instances that a call of `callee` by `caller`, or by the host, gets into: the callee and those of its ancestors that are no
+/// ancestors of the caller, the innermost first. `parent` returns the instance that contains another one.
+pub(crate) fn entering<I: Copy + PartialEq>(callee: I, caller: Option<I>, parent: impl Fn(I) -> Option<I>) -> Vec<I> {
+    let ancestors = |instance: Option<I>| std::iter::successors(instance, |instance| parent(*instance));
+    let is_callers = |instance: &I| ancestors(caller).any(|ancestor| ancestor == *instance);
+    ancestors(Some(callee)).take_while(|instance| !is_callers(instance)).collect()
 }
 
 /// Returns the first line of a stop's message, without the words that tell a trap.

@@ -244,6 +244,22 @@ pub(crate) fn write_bits(memory: &mut [u8], at: usize, size: u32, bits: u64) {
     memory[at..at + size].copy_from_slice(&bits.to_le_bytes()[..size]);
 }
 
+impl<'a> LiftCx<'a> {
+    /// Returns the source of the values of one call.
+    #[inline]
+    pub(crate) fn new<T: 'a>(
+        types: &'a Types,
+        ty: FuncTypeId,
+        store: StoreContextMut<'a, T>,
+        options: LiveOptions,
+        scope: u32,
+    ) -> LiftCx<'a> {
+        let parts = store.into_parts(options.memory);
+        let (memory, state) = (parts.memory, parts.extension);
+        LiftCx { types, ty, memory, options, state, scope, budget: Budget(Budget::DEFAULT) }
+    }
+}
+
 impl LowerCx<'_> {
     /// Returns the bytes of the memory.
     #[inline]
