@@ -1,6 +1,7 @@
 //! `wasmr compile MODULE`: compiles a module ahead of time and writes a `.cwasm` file, which `wasmr run --allow-precompiled` runs.
 //!
-//! The file is written under a temporary name and then renamed, so that nobody sees half of it.
+//! The file is written under a temporary name and then renamed, so that nobody sees half of it. With `--into-cache` the code goes to
+//! the cache instead, for a module or for each core module of a component.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, ErrorKind, Write};
@@ -9,13 +10,18 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use wasmr::cache::Cache;
-use wasmr::{Config, Engine, FunctionsToCompile, Precompile, PrecompiledFunctions, PrecompiledModule, Tuning};
+use wasmr::symbol::printable;
+use wasmr::{
+    Config, Engine, FunctionsToCompile, Module, Precompile, PrecompileError, PrecompiledFunctions, PrecompiledModule,
+    Tuning,
+};
 
 use super::codegen_options::CodegenOptions;
 use super::exit::UsageError;
 use super::flags::CompileFlags;
+use super::load::Program;
 use super::log::Log;
 use super::report::{exact_size, printable_word};
 use super::usage::Usage;
@@ -79,18 +85,57 @@ pub fn run(flags: CompileFlags, err: &mut dyn Write) -> anyhow::Result<u8> {
         config.max_module_size(bytes);
     }
     let engine = Engine::new(&config);
+    let shown = printable_word(&module_path);
+    let cannot_compile = || format!("cannot compile `{shown}`");
     // Not dropped, as that would store it in the cache once more.
-    let module = ManuallyDrop::new(load::module(&engine, &module_path, false)?);
-    let cannot_compile = || format!("cannot compile `{}`", printable_word(&module_path));
+    let program = ManuallyDrop::new(load::program(&engine, &module_path, false)?);
+    let module = match &*program {
+        Program::Module(module) => module,
+        #[cfg(feature = "component")]
+        Program::Component(component) if flags.into_cache => {
+            compile_into_cache(component.modules(), &engine, &what, err).with_context(cannot_compile)?;
+            return Ok(exit::SUCCESS);
+        }
+        #[cfg(feature = "component")]
+        Program::Component(_) => {
+            let why = format!(
+                "it is a component, and a .cwasm file holds one core module; `wasmr run {shown}` keeps the code that it compiles in the \
+                 cache, and `wasmr compile --into-cache {shown}` compiles all code of the component into the cache now"
+            );
+            bail!(anyhow!(why).context(cannot_compile()));
+        }
+    };
     if flags.into_cache {
-        let compiled = module.precompile_into_cache(&engine, &what).with_context(cannot_compile)?;
-        note_refusals(&compiled, err);
+        compile_into_cache(std::slice::from_ref(module), &engine, &what, err).with_context(cannot_compile)?;
         return Ok(exit::SUCCESS);
     }
     let precompiled = module.precompile(&engine, &what).with_context(cannot_compile)?;
     write(&precompiled, &output).with_context(|| format!("cannot write `{}`", printable_word(&output)))?;
-    note_refusals(&precompiled.compiled, err);
+    note_refusals("", &precompiled.compiled, err);
     Ok(exit::SUCCESS)
+}
+
+/// Compiles a module, or the core modules of a component, into the cache. A core module without a profile did not run: that is an error
+/// only if none of them has one.
+fn compile_into_cache(
+    modules: &[Module],
+    engine: &Engine,
+    what: &Precompile<'_>,
+    err: &mut dyn Write,
+) -> Result<(), PrecompileError> {
+    let mut is_any_profiled = modules.is_empty();
+    for module in modules {
+        match module.precompile_into_cache(engine, what) {
+            Ok(compiled) => {
+                is_any_profiled = true;
+                let of = if modules.len() == 1 { String::new() } else { format!(" of `{}`", printable(module.name())) };
+                note_refusals(&of, &compiled, err);
+            }
+            Err(PrecompileError::NoProfile) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    if is_any_profiled { Ok(()) } else { Err(PrecompileError::NoProfile) }
 }
 
 /// Returns true if both paths lead to one file.
@@ -136,14 +181,14 @@ fn write_to(compiled: &PrecompiledModule<'_>, file: File) -> std::io::Result<()>
     file.flush()
 }
 
-/// Says which functions have no machine code.
-fn note_refusals(compiled: &PrecompiledFunctions, err: &mut dyn Write) {
+/// Says which functions have no machine code. `of` follows their number, if they are those of one core module among several.
+fn note_refusals(of: &str, compiled: &PrecompiledFunctions, err: &mut dyn Write) {
     let refused = &compiled.refused;
     if refused.is_empty() {
         return;
     }
     let mut text = format!(
-        "note: {} of {} functions stay interpreted; the others have {} of machine code\n",
+        "note: {} of {} functions{of} stay interpreted; the others have {} of machine code\n",
         refused.len(),
         refused.len() + compiled.functions,
         exact_size(compiled.code_bytes as u128)

@@ -85,7 +85,7 @@ pub fn run(flags: RunFlags, out: &mut dyn Write, err: &mut dyn Write) -> anyhow:
     Ok(status)
 }
 
-/// Runs the program. Adds the modules that ran to `modules`.
+/// Runs the program. Adds the modules that ran, or the core modules of a component, to `modules`.
 fn execute(
     plan: RunPlan,
     modules: &mut Vec<Module>,
@@ -100,7 +100,11 @@ fn execute(
     let module = match load_program(&engine, &plan.module, plan.allow_precompiled, stats)? {
         Program::Module(module) => ManuallyDrop::new(module),
         #[cfg(feature = "component")]
-        Program::Component(component) => return run_component::execute(plan, &engine, component, stats, out, err),
+        Program::Component(component) => {
+            let component = ManuallyDrop::new(component);
+            modules.extend(component.modules().iter().cloned());
+            return run_component::execute(plan, &engine, &component, stats, out, err);
+        }
     };
     #[cfg(feature = "component")]
     if plan.network {

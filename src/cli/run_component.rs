@@ -31,7 +31,7 @@ const RUN: &str = "wasi:cli/run";
 pub fn execute(
     plan: RunPlan,
     engine: &Engine,
-    component: Component,
+    component: &Component,
     stats: &MaybeStats,
     out: &mut dyn Write,
     err: &mut dyn Write,
@@ -52,8 +52,8 @@ pub fn execute(
             bail!(UsageError(format!("`{file}` is a component: -W unknown-imports-default is for core modules only")));
         }
     }
-    let linked = linker.prepare(&component).map_err(|error| imports_error(&file, &component, error))?;
-    let call = match find_call(&component, &plan, &file)? {
+    let linked = linker.prepare(component).map_err(|error| imports_error(&file, component, error))?;
+    let call = match find_call(component, &plan, &file)? {
         Ok(call) => call,
         Err((sentence, details)) => {
             report::error_with_details(err, &sentence, &details);
@@ -72,7 +72,7 @@ pub fn execute(
         Err(InstantiateError::Stop(stop) | InstantiateError::Core(wasmr::InstantiateError::Stop(stop))) => {
             return Ok(stopped_by(&mut store, stop));
         }
-        Err(InstantiateError::Link(error)) => return Err(imports_error(&file, &component, error)),
+        Err(InstantiateError::Link(error)) => return Err(imports_error(&file, component, error)),
         Err(error) => return Err(anyhow!(error).context(format!("cannot instantiate `{file}`"))),
     };
     let func = instance.get_func(&mut *store, &call.name);

@@ -1,6 +1,6 @@
 //! Stores in the cache what a run learnt, and continues to learn when the run is over.
 //!
-//! In: the modules of the run, at its end. Out: entries in the cache. A forked process writes them, so that the run ends at once. It
+//! In: the modules of the run, or the core modules of its component, at its end. Out: entries in the cache. A forked process writes them, so that the run ends at once. It
 //! then becomes `wasmr compile --into-cache`, which compiles the functions that the run executed but that were not worth compiling
 //! for one run. This takes at most three times the processor time of the run, within the range of [`LEARNING_TIME`], and only time that
 //! no other process wants. Unsafe: forks.

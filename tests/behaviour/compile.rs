@@ -133,3 +133,27 @@ fn a_large_precompiled_file_is_not_copied_into_memory() {
     let peak: u64 = peak.split([',', '}']).next().unwrap().trim().parse().unwrap();
     assert!(peak < 32 << 20, "{peak} bytes");
 }
+
+#[cfg(feature = "component")]
+#[test]
+fn a_component_is_compiled_only_into_the_cache() {
+    let scratch = Scratch::new();
+    let text = r#"(component
+        (core module $idle (func (export "f") unreachable))
+        (core instance (instantiate $idle))
+        (core module $m (func (export "answer") (result i32) (i32.const 42)))
+        (core instance $m (instantiate $m))
+        (func (export "answer") (result u32) (canon lift (core func $m "answer"))))"#;
+    scratch.file("answer.wasm", wat::parse_str(text).unwrap());
+    let compile =
+        |words: &[&str]| Run::bare().word("compile").words(words).word("answer.wasm").current_dir(scratch.path()).end();
+    compare("compile_component", "compile answer.wasm", &compile(&[]));
+    compile(&["--profile", "--into-cache", "--cache-dir", "cache"]).exits(1).says("no earlier run left a profile");
+    compile(&["--into-cache", "--cache-dir", "cache"]).exits(0).prints("").quietly();
+    let run = Run::bare().words(["run", "--stats=json", "--cache-dir", "cache", "--invoke", "answer()", "answer.wasm"]);
+    run.current_dir(scratch.path())
+        .end()
+        .exits(0)
+        .prints("42\n")
+        .says("\"cached_modules\": 2, \"loaded_functions\": 1,");
+}

@@ -8,6 +8,7 @@
 
 mod afterlife;
 mod builds;
+mod components;
 mod crowd;
 mod damage;
 #[path = "../default_signals/mod.rs"]

@@ -22,7 +22,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(240);
 const CACHE_DIR: &str = "WASMR_CACHE_DIR";
 
 /// A library: one function, which the program calls in a loop.
-const LIBRARY: &str = r#"(module $library
+pub(crate) const LIBRARY: &str = r#"(module $library
     (func (export "mix") (param $a i64) (param $b i64) (result i64) (local $i i32)
         (loop $again
             (local.set $a (i64.rotl (i64.xor (local.get $a) (local.get $b)) (i64.const 13)))
@@ -32,7 +32,7 @@ const LIBRARY: &str = r#"(module $library
 
 /// Returns a program whose memory has this type. `run` computes a number in functions that call one another in every way, `fail` does the
 /// same and then accesses an address outside.
-fn program(index: &str) -> String {
+pub(crate) fn program(index: &str) -> String {
     format!(
         r#"(module $program
     (type $op (func (param i64) (result i64)))
