@@ -2,7 +2,7 @@
 //!
 //! In: bytes of the guest, lent for the call. Out: the same bytes at the `Sink`. Bytes go to the host in the call that writes
 //! them; nothing is collected. Only if the host accepts a part, the rest is *pending*: `check-write` permits nothing until it is
-//! gone, and `blocking-flush` waits for that.
+//! gone. `blocking-flush` waits for that, and for room for more.
 //!
 //! Invariants:
 //!
@@ -264,7 +264,8 @@ impl OutputStream {
     ) -> Result<(), Broken> {
         let len = bytes.len() as u64;
         check_blocking(function, len)?;
-        self.blocking_flush(ctx)?;
+        self.check_open()?;
+        self.drain_all(ctx)?;
         let mut rest = self.send(ctx, bytes)?;
         while !rest.is_empty() {
             self.wait(ctx)?;
@@ -287,13 +288,19 @@ impl OutputStream {
         self.drain(ctx).map(drop)
     }
 
-    /// `blocking-flush`.
-    pub(crate) fn blocking_flush(&mut self, ctx: &mut WasiCtx) -> Result<(), Broken> {
-        self.check_open()?;
+    /// Waits until the host has accepted all bytes.
+    fn drain_all(&mut self, ctx: &mut WasiCtx) -> Result<(), Broken> {
         while !self.drain(ctx)? {
             self.wait(ctx)?;
         }
         Ok(())
+    }
+
+    /// `blocking-flush`: waits until the host has accepted all bytes and the stream can be written again.
+    pub(crate) fn blocking_flush(&mut self, ctx: &mut WasiCtx) -> Result<(), Broken> {
+        self.check_open()?;
+        self.drain_all(ctx)?;
+        Ok(self.wait(ctx)?)
     }
 
     /// Returns the interest in room for bytes, or in an error.

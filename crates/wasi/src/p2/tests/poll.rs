@@ -118,7 +118,7 @@ fn an_interrupt_ends_every_wait() {
     let pollable = subscribe_input(&mut ctx, reader).unwrap().borrow();
     let late = subscribe_instant(&mut ctx, u64::MAX).unwrap().borrow();
     type Wait<'a> = Box<dyn FnMut(&mut crate::p2::P2Ctx) -> Result<(), End> + 'a>;
-    let waits: [(&str, Wait<'_>); 6] = [
+    let waits: [(&str, Wait<'_>); 7] = [
         ("blocking-read", Box::new(|ctx| streams::blocking_read(ctx, reader, 1).map(drop))),
         ("blocking-skip", Box::new(|ctx| streams::blocking_skip(ctx, reader, 1).map(drop))),
         ("block", Box::new(|ctx| block(ctx, pollable))),
@@ -132,6 +132,8 @@ fn an_interrupt_ends_every_wait() {
                 }
             }),
         ),
+        // The pipe is full now, and the stream is to be writable after the flush.
+        ("blocking-flush", Box::new(|ctx| streams::blocking_flush(ctx, writer).map(drop))),
     ];
     for (name, mut wait) in waits {
         let handle = InterruptHandle::new();
