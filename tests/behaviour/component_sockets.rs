@@ -1,207 +1,245 @@
-//! Sockets of components: a TCP client against an echo server of the test.
+//! Sockets of components: clients of servers of the test, and what is said about refused grants. Servers are in
+//! [`component_echo`](crate::component_echo).
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
-use std::time::{Duration, Instant};
+use std::net::{SocketAddr, TcpListener};
+use std::thread::JoinHandle;
 
-use crate::harness::{Run, Scratch};
+use crate::harness::{Outcome, Run, Scratch};
 use crate::tiers::{Tier, on_every_tier};
+use crate::wasi_guest::{LISTS, component, family, operands};
 
-/// Interfaces of the client, and its lowered functions.
-const IMPORTS: &str = r#"
-    (import "wasi:io/error@0.2.0" (instance $error (export "error" (type (sub resource)))))
-    (alias export $error "error" (type $error-type))
-    (import "wasi:io/poll@0.2.0" (instance $poll
-        (export "pollable" (type $pollable (sub resource)))
-        (export "[method]pollable.block" (func (param "self" (borrow $pollable))))))
-    (alias export $poll "pollable" (type $pollable))
-    (import "wasi:io/streams@0.2.0" (instance $streams
-        (alias outer 1 $error-type (type $outer))
-        (export "error" (type $error (eq $outer)))
-        (export "input-stream" (type $input (sub resource)))
-        (export "output-stream" (type $output (sub resource)))
-        (type $failure (variant (case "last-operation-failed" (own $error)) (case "closed")))
-        (export "stream-error" (type $stream-error (eq $failure)))
-        (export "[method]input-stream.blocking-read"
-            (func (param "self" (borrow $input)) (param "len" u64) (result (result (list u8) (error $stream-error)))))
-        (export "[method]output-stream.blocking-write-and-flush"
-            (func (param "self" (borrow $output)) (param "contents" (list u8)) (result (result (error $stream-error)))))))
-    (alias export $streams "input-stream" (type $input))
-    (alias export $streams "output-stream" (type $output))
-    (import "wasi:sockets/network@0.2.0" (instance $network (export "network" (type (sub resource)))))
-    (alias export $network "network" (type $network-type))
-    (import "wasi:sockets/instance-network@0.2.0" (instance $default
-        (alias outer 1 $network-type (type $outer))
-        (export "network" (type $network (eq $outer)))
-        (export "instance-network" (func (result (own $network))))))
-    (import "wasi:sockets/tcp@0.2.0" (instance $tcp
-        (alias outer 1 $network-type (type $outer-network))
-        (alias outer 1 $input (type $outer-input))
-        (alias outer 1 $output (type $outer-output))
-        (alias outer 1 $pollable (type $outer-pollable))
-        (export "network" (type $network (eq $outer-network)))
-        (export "input-stream" (type $input (eq $outer-input)))
-        (export "output-stream" (type $output (eq $outer-output)))
-        (export "pollable" (type $pollable (eq $outer-pollable)))
-        (type $codes (enum ERRORS))
-        (export "error-code" (type $error-code (eq $codes)))
-        (type $four (tuple u8 u8 u8 u8))
-        (export "ipv4-address" (type $ipv4-address (eq $four)))
-        (type $eight (tuple u16 u16 u16 u16 u16 u16 u16 u16))
-        (export "ipv6-address" (type $ipv6-address (eq $eight)))
-        (type $record4 (record (field "port" u16) (field "address" $ipv4-address)))
-        (export "ipv4-socket-address" (type $ipv4-socket-address (eq $record4)))
-        (type $record6 (record
-            (field "port" u16) (field "flow-info" u32) (field "address" $ipv6-address) (field "scope-id" u32)))
-        (export "ipv6-socket-address" (type $ipv6-socket-address (eq $record6)))
-        (type $either (variant (case "ipv4" $ipv4-socket-address) (case "ipv6" $ipv6-socket-address)))
-        (export "ip-socket-address" (type $ip-socket-address (eq $either)))
-        (export "tcp-socket" (type $socket (sub resource)))
-        (export "[method]tcp-socket.start-connect" (func
-            (param "self" (borrow $socket)) (param "network" (borrow $network)) (param "remote-address" $ip-socket-address)
-            (result (result (error $error-code)))))
-        (export "[method]tcp-socket.finish-connect" (func
-            (param "self" (borrow $socket))
-            (result (result (tuple (own $input) (own $output)) (error $error-code)))))
-        (export "[method]tcp-socket.subscribe" (func (param "self" (borrow $socket)) (result (own $pollable))))))
-    (alias export $tcp "tcp-socket" (type $socket))
-    (import "wasi:sockets/tcp-create-socket@0.2.0" (instance $create
-        (alias outer 1 $socket (type $outer))
-        (export "tcp-socket" (type $socket (eq $outer)))
-        (type $codes (enum ERRORS))
-        (export "error-code" (type $error-code (eq $codes)))
-        (type $families (enum "ipv4" "ipv6"))
-        (export "ip-address-family" (type $family (eq $families)))
-        (export "create-tcp-socket" (func
-            (param "address-family" $family) (result (result (own $socket) (error $error-code)))))))
-    (core module $libc
-        (memory (export "memory") 1) (data (i32.const 16) "ping")
-        (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024)))
-    (core instance $libc (instantiate $libc))
-    (alias core export $libc "memory" (core memory $memory))
-    (alias core export $libc "realloc" (core func $realloc))
-    (core func $block (canon lower (func $poll "[method]pollable.block")))
-    (core func $read (canon lower (func $streams "[method]input-stream.blocking-read") (memory $memory) (realloc $realloc)))
-    (core func $write (canon lower (func $streams "[method]output-stream.blocking-write-and-flush") (memory $memory)))
-    (core func $network (canon lower (func $default "instance-network")))
-    (core func $create (canon lower (func $create "create-tcp-socket") (memory $memory)))
-    (core func $start (canon lower (func $tcp "[method]tcp-socket.start-connect") (memory $memory)))
-    (core func $finish (canon lower (func $tcp "[method]tcp-socket.finish-connect") (memory $memory)))
-    (core func $subscribe (canon lower (func $tcp "[method]tcp-socket.subscribe")))
-"#;
-
-/// Cases of `error-code`.
-const ERRORS: &str = r#"
-    "unknown" "access-denied" "not-supported" "invalid-argument" "out-of-memory" "timeout" "concurrency-conflict" "not-in-progress"
-    "would-block" "invalid-state" "new-socket-limit" "address-not-bindable" "address-in-use" "remote-unreachable"
-    "connection-refused" "connection-reset" "connection-aborted" "datagram-too-large" "name-unresolvable"
-    "temporary-resolver-failure" "permanent-resolver-failure""#;
-
-/// Returns a component that connects to the port of 127.0.0.1 and then does `body`, with the streams in `$in` and `$out`. A failure
-/// to connect is its exit by a trap whose function has the name of the failed step.
-fn client(port: u16, body: &str) -> String {
-    let imports = IMPORTS.replace("ERRORS", ERRORS);
-    format!(
-        r#"(component {imports}
-    (core module $main
-        (import "" "memory" (memory 1))
-        (import "" "block" (func $block (param i32)))
-        (import "" "read" (func $read (param i32 i64 i32)))
-        (import "" "write" (func $write (param i32 i32 i32 i32)))
-        (import "" "network" (func $network (result i32)))
-        (import "" "create" (func $create (param i32 i32)))
-        (import "" "start" (func $start
-            (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))
-        (import "" "finish" (func $finish (param i32 i32)))
-        (import "" "subscribe" (func $subscribe (param i32) (result i32)))
-        (func $not-created unreachable)
-        (func $access-denied unreachable)
-        (func $not-started unreachable)
-        (func $not-connected unreachable)
-        (func (export "run") (result i32)
-            (local $socket i32) (local $in i32) (local $out i32)
-            (call $create (i32.const 0) (i32.const 64))
-            (if (i32.load8_u (i32.const 64)) (then (call $not-created)))
-            (local.set $socket (i32.load (i32.const 68)))
-            (call $start (local.get $socket) (call $network)
-                (i32.const 0) (i32.const {port}) (i32.const 127) (i32.const 0) (i32.const 0) (i32.const 1)
-                (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 80))
-            (if (i32.load8_u (i32.const 80)) (then
-                (if (i32.eq (i32.load8_u (i32.const 81)) (i32.const 1)) (then (call $access-denied)))
-                (call $not-started)))
-            (call $block (call $subscribe (local.get $socket)))
-            (call $finish (local.get $socket) (i32.const 96))
-            (if (i32.load8_u (i32.const 96)) (then (call $not-connected)))
-            (local.set $in (i32.load (i32.const 100)))
-            (local.set $out (i32.load (i32.const 104)))
-            {body}))
-    (core instance $main (instantiate $main (with "" (instance
-        (export "memory" (memory $memory))
-        (export "block" (func $block))
-        (export "read" (func $read))
-        (export "write" (func $write))
-        (export "network" (func $network))
-        (export "create" (func $create))
-        (export "start" (func $start))
-        (export "finish" (func $finish))
-        (export "subscribe" (func $subscribe))))))
-    (func $run (result (result)) (canon lift (core func $main "run")))
-    (instance $program (export "run" (func $run)))
-    (export "wasi:cli/run@0.2.0" (instance $program)))"#
-    )
+/// Returns a component that connects to the address and then does `body`, with the socket in `$socket` and the streams in `$in` and
+/// `$out`. A failure to connect is a trap below the function that is called for the failed step.
+pub fn client(address: SocketAddr, body: &str) -> String {
+    let (family, address) = (family(address), operands(address));
+    component(&format!(
+        r#"(data (i32.const 16) "ping")
+    (func $create (call $create-tcp (i32.const {family}) (i32.const 64)) (call $ok (i32.const 68)))
+    (func $start (param $socket i32)
+        (call $start-connect (local.get $socket) (call $network) {address} (i32.const 64))
+        (call $ok (i32.const 65)))
+    (func $finish (param $socket i32)
+        (call $finish-connect (local.get $socket) (i32.const 64))
+        (call $ok (i32.const 68)))
+    (func (export "run") (result i32)
+        (local $socket i32) (local $in i32) (local $out i32) (local $count i32)
+        (call $create)
+        (local.set $socket (i32.load (i32.const 68)))
+        (call $start (local.get $socket))
+        (call $block (call $subscribe-tcp (local.get $socket)))
+        (call $finish (local.get $socket))
+        (local.set $in (i32.load (i32.const 68)))
+        (local.set $out (i32.load (i32.const 72)))
+        {body})"#
+    ))
 }
 
 /// Sends four bytes, and succeeds if they come back.
 const ECHO: &str = r#"
-    (call $write (local.get $out) (i32.const 16) (i32.const 4) (i32.const 160))
-    (call $read (local.get $in) (i64.const 100) (i32.const 160))
-    (i32.or
-        (i32.load8_u (i32.const 160))
-        (i32.ne (i32.load (i32.load (i32.const 164))) (i32.load (i32.const 16))))"#;
+    (call $blocking-write (local.get $out) (i32.const 16) (i32.const 4) (i32.const 64))
+    (call $blocking-read (local.get $in) (i64.const 100) (i32.const 64))
+    (i32.or (i32.load8_u (i32.const 64)) (i32.ne (i32.load (i32.load (i32.const 68))) (i32.load (i32.const 16))))"#;
 
-/// Waits for bytes that never come.
-const SILENCE: &str = "(call $read (local.get $in) (i64.const 100) (i32.const 160)) (i32.const 0)";
+/// Number of bytes with which a server answers after the end of the question.
+const ANSWER: usize = 1_000_000;
 
-fn outcome(tier: Tier, port: u16, body: &str, options: &[&str]) -> crate::harness::Outcome {
+/// Sends four bytes and ends sending. Succeeds if nothing more can be sent and the whole answer comes.
+fn half_close() -> String {
+    format!(
+        r#"
+    (call $blocking-write (local.get $out) (i32.const 16) (i32.const 4) (i32.const 64))
+    (call $shutdown (local.get $socket) (i32.const 1) (i32.const 64))
+    (call $ok (i32.const 65))
+    (call $check-write (local.get $out) (i32.const 64))
+    ;; An error, and the case `closed`.
+    (if (i32.ne (i32.add (i32.load8_u (i32.const 64)) (i32.load8_u (i32.const 72))) (i32.const 2)) (then (call $failed)))
+    (block $end
+        (loop $more
+            (global.set $next (i32.const {LISTS}))
+            (call $blocking-read (local.get $in) (i64.const 65536) (i32.const 64))
+            (br_if $end (i32.load8_u (i32.const 64)))
+            (local.set $count (i32.add (local.get $count) (i32.load (i32.const 72))))
+            (br $more)))
+    (if (i32.ne (i32.load8_u (i32.const 68)) (i32.const 1)) (then (call $failed)))
+    (i32.ne (local.get $count) (i32.const {ANSWER}))"#
+    )
+}
+
+/// Returns a component that sends a datagram from a free port of `from` to `to`.
+fn sender(from: SocketAddr, to: SocketAddr) -> String {
+    let (number, from) = (family(from), operands(from));
+    let SocketAddr::V4(to) = to else { panic!("the datagram below has an address of IPv4") };
+    let [low, high] = to.port().to_le_bytes();
+    let [a, b, c, d] = to.ip().octets();
+    component(&format!(
+        r#"(data (i32.const 4096) "\10\00\00\00\04\00\00\00\01\00\00\00\00\00\00\00\{low:02x}\{high:02x}\{a:02x}\{b:02x}\{c:02x}\{d:02x}")
+    (func $bind (param $socket i32)
+        (call $udp-start-bind (local.get $socket) (call $network) {from} (i32.const 64))
+        (call $ok (i32.const 65))
+        (call $udp-finish-bind (local.get $socket) (i32.const 64))
+        (call $ok (i32.const 65)))
+    (func (export "run") (result i32)
+        (local $socket i32) (local $out i32)
+        (call $create-udp (i32.const {number}) (i32.const 64))
+        (call $ok (i32.const 68))
+        (local.set $socket (i32.load (i32.const 68)))
+        (call $bind (local.get $socket))
+        (call $datagrams (local.get $socket) (i32.const 0) {nobody} (i32.const 64))
+        (call $ok (i32.const 68))
+        (local.set $out (i32.load (i32.const 72)))
+        (call $check-send (local.get $out) (i32.const 64))
+        (call $ok (i32.const 72))
+        (call $send (local.get $out) (i32.const 4096) (i32.const 1) (i32.const 64))
+        (call $ok (i32.const 72))
+        (i32.const 0))"#,
+        nobody = "(i32.const 0) ".repeat(12),
+    ))
+}
+
+/// Returns a component that listens at the address, and succeeds.
+fn listener(address: SocketAddr) -> String {
+    let (family, address) = (family(address), operands(address));
+    component(&format!(
+        r#"(func $bind (param $socket i32)
+        (call $tcp-start-bind (local.get $socket) (call $network) {address} (i32.const 64))
+        (call $ok (i32.const 65))
+        (call $tcp-finish-bind (local.get $socket) (i32.const 64))
+        (call $ok (i32.const 65)))
+    (func $listen (param $socket i32)
+        (call $start-listen (local.get $socket) (i32.const 64))
+        (call $ok (i32.const 65)))
+    (func (export "run") (result i32)
+        (local $socket i32)
+        (call $create-tcp (i32.const {family}) (i32.const 64))
+        (call $ok (i32.const 68))
+        (local.set $socket (i32.load (i32.const 68)))
+        (call $bind (local.get $socket))
+        (call $listen (local.get $socket))
+        (i32.const 0))"#
+    ))
+}
+
+/// Returns a component that looks up a name and waits for the answer.
+fn lookup(name: &str) -> String {
+    component(&format!(
+        r#"(data (i32.const 16) "{name}")
+    (func $look-up (call $resolve (call $network) (i32.const 16) (i32.const {len}) (i32.const 64)) (call $ok (i32.const 68)))
+    (func (export "run") (result i32)
+        (local $answers i32)
+        (call $look-up)
+        (local.set $answers (i32.load (i32.const 68)))
+        (call $block (call $subscribe-answers (local.get $answers)))
+        (call $next-address (local.get $answers) (i32.const 64))
+        (i32.load8_u (i32.const 64)))"#,
+        len = name.len(),
+    ))
+}
+
+fn outcome(tier: Tier, component: &str, options: &[&str]) -> Outcome {
     let scratch = Scratch::new();
-    let file = scratch.file("client.wat", client(port, body));
-    Run::on(tier).words(options.iter().copied()).word(file).end()
+    Run::on(tier).words(options).word(scratch.file("program.wat", component)).end()
+}
+
+fn at(address: &str) -> SocketAddr {
+    address.parse().unwrap()
+}
+
+/// Answers one client: reads `question` bytes, or up to their end for `None`, and sends `answer` of them.
+fn serve(ip: &str, question: Option<usize>, answer: fn(Vec<u8>) -> Vec<u8>) -> (SocketAddr, JoinHandle<Vec<u8>>) {
+    let listener = TcpListener::bind(format!("{ip}:0")).unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = std::thread::spawn(move || {
+        let (mut peer, _) = listener.accept().unwrap();
+        let mut bytes = vec![0; question.unwrap_or(0)];
+        match question {
+            Some(_) => peer.read_exact(&mut bytes).unwrap(),
+            None => drop(peer.read_to_end(&mut bytes).unwrap()),
+        }
+        peer.write_all(&answer(bytes.clone())).unwrap();
+        bytes
+    });
+    (address, server)
 }
 
 on_every_tier! {
     fn a_client_talks_to_a_server(tier) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let server = std::thread::spawn(move || {
-            let (mut peer, _) = listener.accept().unwrap();
-            let mut bytes = [0; 4];
-            peer.read_exact(&mut bytes).unwrap();
-            peer.write_all(&bytes).unwrap();
-            bytes
-        });
-        let grant = format!("connect:127.0.0.1:{port}");
-        outcome(tier, port, ECHO, &["--net", &grant]).exits(0).quietly();
-        assert_eq!(&server.join().unwrap(), b"ping");
+        for ip in ["127.0.0.1", "[::1]"] {
+            let (address, server) = serve(ip, Some(4), |bytes| bytes);
+            let grant = format!("connect:{address}");
+            outcome(tier, &client(address, ECHO), &["--net", &grant]).exits(0).quietly();
+            assert_eq!(&server.join().unwrap(), b"ping");
+        }
+    }
+
+    fn a_client_that_ended_sending_still_receives(tier) {
+        for ip in ["127.0.0.1", "[::1]"] {
+            let (address, server) = serve(ip, None, |_| vec![7; ANSWER]);
+            let grant = format!("connect:{address}");
+            outcome(tier, &client(address, &half_close()), &["--net", &grant]).exits(0).quietly();
+            assert_eq!(&server.join().unwrap(), b"ping");
+        }
     }
 
     fn a_refused_connection_names_the_option_that_permits_it(tier) {
+        let one = client(at("127.0.0.1:1"), ECHO);
         for options in [&[][..], &["--net", "127.0.0.1:2,[::1]", "--dns"], &["--net", "listen:*"]] {
-            outcome(tier, 1, ECHO, options)
+            outcome(tier, &one, options)
                 .exits(134)
                 .says("access-denied")
                 .says("note: the program was refused a TCP connection to 127.0.0.1:1; --net connect:127.0.0.1:1 permits it");
         }
-        outcome(tier, 1, ECHO, &["-S", "inherit-network,tcp=n"]).exits(134).says("not-created").says("-S tcp permits it");
+        outcome(tier, &one, &["-S", "inherit-network,tcp=n"]).exits(134).says("create").says("-S tcp permits it");
         // Nobody listens at this port.
-        outcome(tier, 1, ECHO, &["-S", "inherit-network"]).exits(134).says("not-connected");
+        outcome(tier, &one, &["-S", "inherit-network"]).exits(134).says("finish").says("failed");
+        outcome(tier, &client(at("[::1]:1"), ECHO), &["--net", "127.0.0.1"])
+            .exits(134)
+            .says("refused a TCP connection to [::1]:1; --net 'connect:[::1]:1' permits it");
     }
 
-    fn a_timeout_ends_a_read_of_a_silent_peer(tier) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let began = Instant::now();
-        outcome(tier, port, SILENCE, &["--net", "localhost", "--timeout", "500ms"]).exits(124);
-        assert!(began.elapsed() < Duration::from_secs(30));
+    fn a_refused_server_names_the_option_that_permits_it(tier) {
+        for (address, options, step, refused, remedy) in [
+            ("127.0.0.1:0", &[][..], "bind", "a TCP socket at 127.0.0.1:0", "--net listen:127.0.0.1:0"),
+            ("127.0.0.1:80", &["--net", "connect:*"], "bind", "a TCP socket at 127.0.0.1:80", "--net listen:127.0.0.1:80"),
+            ("[::1]:0", &["--net", "listen:127.0.0.1"], "bind", "a TCP socket at [::1]:0", "--net 'listen:[::1]:0'"),
+            // A client may bind to a free port, but not listen there. The port is that of the host's choice.
+            ("127.0.0.1:0", &["--net", "connect:*"], "listen", "a TCP socket at 127.0.0.1:", "--net listen:127.0.0.1:"),
+        ] {
+            outcome(tier, &listener(at(address)), options)
+                .exits(134)
+                .says("access-denied")
+                .says(step)
+                .says(&format!("note: the program was refused {refused}"))
+                .says(&format!("; {remedy}"));
+        }
+        outcome(tier, &listener(at("127.0.0.1:0")), &["--net", "listen:127.0.0.1:0"]).exits(0).quietly();
+    }
+
+    fn a_refused_datagram_names_the_option_that_permits_it(tier) {
+        let one = sender(at("127.0.0.1:0"), at("127.0.0.1:9"));
+        outcome(tier, &one, &[])
+            .exits(134)
+            .says("access-denied")
+            .says("note: the program was refused a UDP socket at 127.0.0.1:0; --net listen:127.0.0.1:0 permits it");
+        for options in [["--net", "listen:127.0.0.1:0"], ["--net", "connect:127.0.0.1:8"]] {
+            outcome(tier, &one, &options)
+                .exits(134)
+                .says("access-denied")
+                .says("note: the program was refused UDP datagrams to 127.0.0.1:9; --net connect:127.0.0.1:9 permits it");
+        }
+        outcome(tier, &one, &["-S", "inherit-network,udp=n"]).exits(134).says("-S udp permits it");
+        outcome(tier, &one, &["--net", "connect:127.0.0.1:9"]).exits(0).quietly();
+    }
+
+    fn a_refused_lookup_names_the_option_that_permits_it(tier) {
+        for options in [&[][..], &["--net", "*"]] {
+            outcome(tier, &lookup("localhost"), options)
+                .exits(134)
+                .says("access-denied")
+                .says("note: the program was refused a lookup of the name `localhost`; --dns permits it");
+        }
+        outcome(tier, &lookup("localhost"), &["--dns"]).exits(0).quietly();
+        outcome(tier, &lookup("127.0.0.1"), &[]).exits(0).quietly();
     }
 }
 

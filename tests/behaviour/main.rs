@@ -12,7 +12,11 @@ mod completions;
 #[cfg(feature = "component")]
 mod component_calls;
 #[cfg(feature = "component")]
+mod component_echo;
+#[cfg(feature = "component")]
 mod component_sockets;
+#[cfg(feature = "component")]
+mod component_timeouts;
 #[cfg(feature = "component")]
 mod components;
 #[path = "../default_signals/mod.rs"]
@@ -37,3 +41,5 @@ mod terminal;
 mod threads;
 mod tiers;
 mod wasi;
+#[cfg(feature = "component")]
+mod wasi_guest;
