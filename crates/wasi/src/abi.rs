@@ -7,12 +7,14 @@
 //! [`wasi_snapshot_preview1`]: https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#types
 
 use rustix::fs::{FileType, Stat};
+use rustix::time::Timespec;
 
 use crate::errno::Errno;
 use crate::exit::Fail;
 use crate::layout;
 use crate::memory::GuestMemory;
 use crate::pointer::{MemoryFault, Pointer};
+use crate::time::nanoseconds;
 
 /// `filetype`: the kind of object that a descriptor or a path refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,15 +165,16 @@ impl Filestat {
     /// Converts the host's status of a file. The casts widen: field types differ between host architectures.
     #[allow(clippy::unnecessary_cast)]
     pub(crate) fn from_host(stat: &Stat) -> Self {
+        let time = |tv_sec, tv_nsec| nanoseconds(Timespec { tv_sec, tv_nsec });
         Filestat {
             dev: stat.st_dev as u64,
             ino: stat.st_ino as u64,
             filetype: FileType::from_raw_mode(stat.st_mode).into(),
             nlink: stat.st_nlink as u64,
             size: u64::try_from(stat.st_size).unwrap_or(0),
-            atim: timestamp(stat.st_atime as i64, stat.st_atime_nsec as u64),
-            mtim: timestamp(stat.st_mtime as i64, stat.st_mtime_nsec as u64),
-            ctim: timestamp(stat.st_ctime as i64, stat.st_ctime_nsec as u64),
+            atim: time(stat.st_atime as i64, stat.st_atime_nsec as _),
+            mtim: time(stat.st_mtime as i64, stat.st_mtime_nsec as _),
+            ctim: time(stat.st_ctime as i64, stat.st_ctime_nsec as _),
         }
     }
 
@@ -195,12 +198,6 @@ impl Filestat {
         }
         mem.write(ptr, &bytes)
     }
-}
-
-/// Returns a host time as nanoseconds since 1970. Earlier times become 0, and times after the year 2554 the largest number.
-pub(crate) fn timestamp(seconds: i64, nanoseconds: u64) -> u64 {
-    let Ok(seconds) = u64::try_from(seconds) else { return 0 };
-    seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)
 }
 
 /// Returns a `dirent`: the 24 bytes before the name of a directory entry.
@@ -321,17 +318,9 @@ impl Subscription {
 
 #[cfg(test)]
 mod tests {
-    use super::{Filestat, Filetype, timestamp};
+    use super::{Filestat, Filetype};
     use crate::memory::GuestMemory;
     use crate::pointer::Pointer;
-
-    #[test]
-    fn times_outside_the_range_of_wasi_are_clamped() {
-        assert_eq!(timestamp(-1, 999_999_999), 0);
-        assert_eq!(timestamp(i64::MIN, 0), 0);
-        assert_eq!(timestamp(1, 5), 1_000_000_005);
-        assert_eq!(timestamp(i64::MAX, 999_999_999), u64::MAX);
-    }
 
     #[test]
     fn both_filestat_layouts_fill_their_holes_with_zeros() {

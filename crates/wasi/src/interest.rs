@@ -9,10 +9,11 @@
 use std::collections::HashMap;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
-use rustix::event::{PollFlags, Timespec};
+use rustix::event::PollFlags;
 
 use crate::exit::Fail;
-use crate::wait::{self, Waits, Watched};
+use crate::time::monotonic;
+use crate::wait::{Waits, Watched, first_of};
 
 /// A condition to wait for.
 #[derive(Clone, Copy, Debug)]
@@ -49,16 +50,11 @@ pub(crate) fn wait_any(waits: &Waits, interests: &[Interest<'_>], may_wait: bool
     }
     let nanoseconds = match first_deadline {
         _ if is_ready => Some(0),
-        Some(at) => Some(at.saturating_sub(wait::monotonic())),
+        Some(at) => Some(at.saturating_sub(monotonic())),
         None => None,
     };
-    if watched.is_empty() && nanoseconds == Some(0) {
-        // No descriptor is watched and the time is over: a system call would add nothing.
-        wait::check(waits)?;
-    } else {
-        wait::poll_once(waits, &mut watched, nanoseconds.map(timespec))?;
-    }
-    let now = first_deadline.map(|_| wait::monotonic());
+    first_of(waits, &mut watched, nanoseconds)?;
+    let now = first_deadline.map(|_| monotonic());
     let is_fulfilled = |interest: &Interest<'_>| match *interest {
         Interest::Ready => true,
         Interest::Until(at) => now.is_some_and(|now| now >= at),
@@ -76,10 +72,6 @@ pub(crate) fn wait_any(waits: &Waits, interests: &[Interest<'_>], may_wait: bool
 pub(crate) fn wait_for(waits: &Waits, interest: Interest<'_>) -> Result<(), Fail> {
     while wait_any(waits, &[interest], true)?.is_empty() {}
     Ok(())
-}
-
-fn timespec(nanoseconds: u64) -> Timespec {
-    Timespec { tv_sec: (nanoseconds / 1_000_000_000) as i64, tv_nsec: (nanoseconds % 1_000_000_000) as _ }
 }
 
 #[cfg(test)]
@@ -108,8 +100,8 @@ mod tests {
     fn the_first_deadline_ends_the_wait() {
         let (reader, _writer) = rustix::pipe::pipe().unwrap();
         let began = Instant::now();
-        let soon = Interest::Until(wait::monotonic() + 20_000_000);
-        let late = Interest::Until(wait::monotonic() + 60_000_000_000);
+        let soon = Interest::Until(monotonic() + 20_000_000);
+        let late = Interest::Until(monotonic() + 60_000_000_000);
         let silent = Interest::Fd(reader.as_fd(), PollFlags::IN);
         let found = loop {
             match wait_any(&Waits::default(), &[late, silent, soon], true).unwrap() {

@@ -18,6 +18,7 @@
 //! | [`rights`] | the operations that a descriptor permits |
 //! | `exit` | the outcomes of a call: success, error number, end of the guest |
 //! | `wait` | the one place where a call sleeps, and the interruption of that sleep |
+//! | `time` | times in nanoseconds |
 //! | `interest` | the wait for the first of several conditions |
 //! | `fd_table` | descriptor numbers to host objects with rights |
 //! | `sandbox` | paths to files, never outside their directory |
@@ -98,6 +99,7 @@ mod shared;
 mod stdio;
 mod table;
 mod threads;
+mod time;
 mod transfer;
 mod virtual_dir;
 mod wait;

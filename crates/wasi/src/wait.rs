@@ -27,12 +27,12 @@ use std::sync::{Arc, OnceLock};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno as HostErrno, fcntl_dupfd_cloexec};
-use rustix::time::{ClockId, clock_gettime};
 use wasmr_runtime::InterruptHandle;
 
 use crate::errno::Errno;
 use crate::exit::{Exit, Fail};
 use crate::fd_table::{HostFile, Kind};
+use crate::time::{monotonic, timespec};
 use crate::transfer::{Transfer, What};
 
 /// The conditions under which the calls of a context wait.
@@ -131,12 +131,6 @@ impl Sleep {
     }
 }
 
-/// Returns the time on the monotonic clock in nanoseconds.
-pub(crate) fn monotonic() -> u64 {
-    let now = clock_gettime(ClockId::Monotonic);
-    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
-}
-
 /// Returns [`Exit::Interrupted`] if the guest was interrupted.
 pub(crate) fn check(waits: &Waits) -> Result<(), Exit> {
     match &waits.interrupt {
@@ -166,12 +160,21 @@ const SLICE: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 /// No time.
 const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
-/// Waits until one of `fds` is ready or `timeout` has passed; `None` waits without end. A signal, or a lack of host
+/// Waits until one of `fds` is ready or so many nanoseconds have passed; `None` waits without end. A signal, or a lack of host
 /// descriptors, ends the wait early with no descriptor ready. The caller then checks its deadlines and calls again.
 ///
 /// # Errors
 /// [`Exit::Interrupted`]. [`Exit::Deferred`] if none is ready and the caller of the host function is to wait.
-pub(crate) fn poll_once(waits: &Waits, fds: &mut [Watched<'_>], timeout: Option<Timespec>) -> Result<(), Fail> {
+pub(crate) fn first_of(waits: &Waits, fds: &mut [Watched<'_>], nanoseconds: Option<u64>) -> Result<(), Fail> {
+    if fds.is_empty() && nanoseconds == Some(0) {
+        // No descriptor is watched and the time is over: a system call would add nothing.
+        return Ok(check(waits)?);
+    }
+    poll_once(waits, fds, nanoseconds.map(timespec))
+}
+
+/// [`first_of`] with the host's time, and a system call in any case.
+fn poll_once(waits: &Waits, fds: &mut [Watched<'_>], timeout: Option<Timespec>) -> Result<(), Fail> {
     check(waits)?;
     let mut timeout = timeout;
     if let Some(place) = &waits.deferral

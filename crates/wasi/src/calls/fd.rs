@@ -13,6 +13,7 @@ use crate::host::file;
 use crate::memory::GuestMemory;
 use crate::pointer::Pointer;
 use crate::rights;
+use crate::time::timespec;
 
 /// [`fd_advise`]: tells the host how the guest will access a range of the file. A `len` of 0 means up to the end, as in
 /// [`posix_fadvise`].
@@ -175,7 +176,7 @@ pub(crate) fn timestamps(atim: u64, mtim: u64, fst_flags: u32) -> Result<Timesta
     let decode = |set: u16, time: u64| {
         let (tv_sec, tv_nsec) = match set {
             0 => (0, UTIME_OMIT),
-            1 => ((time / 1_000_000_000) as i64, (time % 1_000_000_000) as _),
+            1 => return Ok(timespec(time)),
             2 => (0, UTIME_NOW),
             _ => return Err(Errno::Inval),
         };

@@ -12,7 +12,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 
-use rustix::event::{PollFlags, Timespec};
+use rustix::event::PollFlags;
 use rustix::fs::{fstat, tell};
 use rustix::io::ioctl_fionread;
 use rustix::time::{ClockId, clock_gettime};
@@ -23,12 +23,12 @@ use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::exit::Fail;
 use crate::fd_table::{FdTable, HostFile, Kind, Object};
-use crate::host::clock::nanoseconds;
 use crate::layout;
 use crate::memory::GuestMemory;
 use crate::pointer::Pointer;
 use crate::rights;
-use crate::wait::{self, Waits, Watched};
+use crate::time::nanoseconds;
+use crate::wait::{Waits, Watched, first_of};
 
 /// [`poll_oneoff`]: waits for the first of the subscriptions, writes a 32-byte event for each that is ready, and writes their
 /// number. Each module has its own layout of subscriptions.
@@ -96,16 +96,11 @@ pub(crate) fn poll(
     let mut may_wait = ready.is_empty();
     loop {
         let timeout = if may_wait { earliest(&deadlines) } else { Some(0) };
-        if watches.is_empty() && timeout == Some(0) {
-            // No descriptor is watched and the time is over: a system call would add nothing.
-            wait::check(&ctx.waits)?;
-        } else {
-            let mut fds: Vec<Watched<'_>> = watches.iter().map(Watch::watched).collect();
-            wait::poll_once(&ctx.waits, &mut fds, timeout.map(timespec))?;
-            for (watch, fd) in watches.iter().zip(&fds) {
-                if !fd.seen.is_empty() {
-                    ready.push(watch.event(fd.seen));
-                }
+        let mut fds: Vec<Watched<'_>> = watches.iter().map(Watch::watched).collect();
+        first_of(&ctx.waits, &mut fds, timeout)?;
+        for (watch, fd) in watches.iter().zip(&fds) {
+            if !fd.seen.is_empty() {
+                ready.push(watch.event(fd.seen));
             }
         }
         for deadline in &deadlines {
@@ -152,10 +147,6 @@ fn deadline(waits: &Waits, id: u32, timeout: u64, absolute: bool) -> Result<Resu
 /// Returns the nanoseconds until the first deadline.
 fn earliest(deadlines: &[Deadline]) -> Option<u64> {
     deadlines.iter().map(|deadline| deadline.at.saturating_sub(nanoseconds(clock_gettime(deadline.clock)))).min()
-}
-
-fn timespec(nanoseconds: u64) -> Timespec {
-    Timespec { tv_sec: (nanoseconds / 1_000_000_000) as i64, tv_nsec: (nanoseconds % 1_000_000_000) as _ }
 }
 
 /// Adds a descriptor subscription to the events that are ready, or to the descriptors to watch.

@@ -4,9 +4,9 @@
 
 use rustix::time::{ClockId, Timespec, clock_getres, clock_gettime};
 
-use crate::abi::timestamp;
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
+use crate::time::nanoseconds;
 
 /// Returns the host's clock for a WASI clock id: realtime, monotonic, CPU time of the process, CPU time of the thread.
 pub(crate) fn host_clock(id: u32) -> Result<ClockId, Errno> {
@@ -17,11 +17,6 @@ pub(crate) fn host_clock(id: u32) -> Result<ClockId, Errno> {
         3 => Ok(ClockId::ThreadCPUTime),
         _ => Err(Errno::Inval),
     }
-}
-
-/// Returns a host time in nanoseconds.
-pub(crate) fn nanoseconds(time: Timespec) -> u64 {
-    timestamp(time.tv_sec, time.tv_nsec as u64)
 }
 
 /// Returns the time in nanoseconds, with the host's full precision.

@@ -4,16 +4,13 @@ use wasmr_canon::record;
 
 use super::{End, Misuse, P2Ctx};
 use crate::host::clock;
-use crate::wait;
+use crate::time::{SECOND, monotonic};
 
 /// Number of the realtime clock in [`clock`].
 const REALTIME: u32 = 0;
 
 /// Number of the monotonic clock in [`clock`].
 const MONOTONIC: u32 = 1;
-
-/// Nanoseconds in a second.
-const SECOND: u64 = 1_000_000_000;
 
 record! {
     /// A `datetime`: time since 1970 in seconds and nanoseconds.
@@ -35,7 +32,7 @@ impl Datetime {
 
 /// `monotonic-clock#now`.
 pub fn monotonic_now(_ctx: &mut P2Ctx) -> Result<u64, End> {
-    Ok(wait::monotonic())
+    Ok(monotonic())
 }
 
 /// `monotonic-clock#resolution`.

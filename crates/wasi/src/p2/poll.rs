@@ -6,7 +6,7 @@
 use super::table::{Bond, Borrow, Kind, Object, Own, Table};
 use super::{End, Misuse, P2Ctx};
 use crate::interest::{Interest, wait_any};
-use crate::wait;
+use crate::time::monotonic;
 
 /// A `pollable`.
 #[derive(Debug)]
@@ -111,5 +111,5 @@ pub fn subscribe_instant(ctx: &mut P2Ctx, when: u64) -> Result<Own<Pollable>, En
 
 /// `wasi:clocks/monotonic-clock#subscribe-duration`.
 pub fn subscribe_duration(ctx: &mut P2Ctx, when: u64) -> Result<Own<Pollable>, End> {
-    Ok(ctx.table.push(Pollable::at(wait::monotonic().saturating_add(when)))?)
+    Ok(ctx.table.push(Pollable::at(monotonic().saturating_add(when)))?)
 }

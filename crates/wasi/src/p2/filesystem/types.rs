@@ -6,6 +6,7 @@ use wasmr_canon::{enumeration, flags, record, variant};
 use crate::abi::{Filestat, Filetype};
 use crate::errno::Errno;
 use crate::p2::clocks::Datetime;
+use crate::time::SECOND;
 
 enumeration! {
     /// A `descriptor-type`.
@@ -139,7 +140,7 @@ impl NewTimestamp {
             NewTimestamp::NoChange => Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
             NewTimestamp::Now => Timespec { tv_sec: 0, tv_nsec: UTIME_NOW },
             // Larger numbers of nanoseconds have a meaning of their own on the host.
-            NewTimestamp::Timestamp(Datetime { nanoseconds: 1_000_000_000.., .. }) => return Err(Errno::Inval),
+            NewTimestamp::Timestamp(time) if u64::from(time.nanoseconds) >= SECOND => return Err(Errno::Inval),
             NewTimestamp::Timestamp(Datetime { seconds, nanoseconds }) => {
                 Timespec { tv_sec: seconds.try_into().map_err(|_| Errno::Inval)?, tv_nsec: nanoseconds.into() }
             }

@@ -13,15 +13,13 @@ use super::tcp::with;
 use super::{ErrorCode, SocketResult, TcpSocket, options};
 use crate::p2::P2Ctx;
 use crate::p2::table::Borrow;
+use crate::time::SECOND;
 
 /// Longest time in seconds that Linux takes for keep-alive packets.
 const MAX_KEEP_ALIVE: u64 = 32767;
 
 /// Largest number of keep-alive packets that Linux takes.
 const MAX_KEEP_ALIVE_COUNT: u32 = 127;
-
-/// Nanoseconds in a second.
-const SECOND: u64 = 1_000_000_000;
 
 /// Returns the time to ask the host for.
 fn seconds(value: u64) -> Result<Duration, ErrorCode> {

@@ -8,6 +8,7 @@ use crate::p2::sockets::tcp::{self, ShutdownType};
 use crate::p2::sockets::{ErrorCode, IpAddressFamily, Network, TcpSocket, instance_network, tcp_options};
 use crate::p2::table::Borrow;
 use crate::p2::tests::built;
+use crate::time::SECOND;
 
 use ErrorCode::*;
 
@@ -242,7 +243,6 @@ fn sockets_are_descriptors_of_the_limit() {
 #[test]
 fn options_keep_their_values_and_connections_inherit_them() {
     use tcp_options::*;
-    const SECOND: u64 = 1_000_000_000;
     let (mut ctx, network) = connected();
     let ctx = &mut ctx;
     let (listening, address) = listener(ctx, network, "[::1]:0");
