@@ -12,6 +12,7 @@
 //! | [`input`], [`output`] | streams: sources and sinks, permits, errors |
 //! | [`streams`] | `wasi:io/streams`: the functions over both |
 //! | [`cli`], [`terminal`] | `wasi:cli` |
+//! | `error_codes` | the macro for the error codes of an interface |
 //! | [`clocks`], [`random`] | `wasi:clocks`, `wasi:random` |
 //! | [`filesystem`] | `wasi:filesystem` |
 //! | [`sockets`] | `wasi:sockets` |
@@ -23,6 +24,7 @@
 
 pub mod cli;
 pub mod clocks;
+mod error_codes;
 pub mod filesystem;
 mod handles;
 pub mod input;

@@ -1,32 +1,10 @@
 //! [`ErrorCode`]: the errors of `wasi:filesystem`, and the one table from the host's errors to them.
 
-use wasmr_canon::enumeration;
-
 use crate::errno::Errno;
-
-/// Declares [`ErrorCode`]: one row per code, `Variant "name in WIT" [Errno, …]`, in the order of the interface.
-macro_rules! error_codes {
-    ($($name:ident $text:literal [$($errno:ident),+];)*) => {
-        enumeration! {
-            /// An `error-code`.
-            pub enum ErrorCode "error-code" {
-                $(#[doc = concat!("`", $text, "`.")] $name $text,)*
-            }
-        }
-
-        impl From<Errno> for ErrorCode {
-            /// Returns the guest's code for a host error: `io` if the interface has none.
-            fn from(errno: Errno) -> ErrorCode {
-                match errno {
-                    $($(Errno::$errno)|+ => ErrorCode::$name,)*
-                    _ => ErrorCode::Io,
-                }
-            }
-        }
-    };
-}
+use crate::p2::error_codes::error_codes;
 
 error_codes! {
+    Errno, Io;
     Access              "access"                [Acces];
     WouldBlock          "would-block"           [Again];
     Already             "already"               [Already];

@@ -1,31 +1,11 @@
 //! [`ErrorCode`]: the errors of `wasi:sockets`, and the one table from the host's errors to them.
 
 use rustix::io::Errno;
-use wasmr_canon::enumeration;
 
-/// Declares [`ErrorCode`]: one row per code, `Variant "name in WIT" [ERRNO, …]`, in the order of the interface.
-macro_rules! error_codes {
-    ($($name:ident $text:literal [$($errno:ident),*];)*) => {
-        enumeration! {
-            /// An `error-code`.
-            pub enum ErrorCode "error-code" {
-                $(#[doc = concat!("`", $text, "`.")] $name $text,)*
-            }
-        }
-
-        impl From<Errno> for ErrorCode {
-            /// Returns the guest's code for a host error: `unknown` if the interface has none.
-            fn from(errno: Errno) -> ErrorCode {
-                match errno {
-                    $($(Errno::$errno => ErrorCode::$name,)*)*
-                    _ => ErrorCode::Unknown,
-                }
-            }
-        }
-    };
-}
+use crate::p2::error_codes::error_codes;
 
 error_codes! {
+    Errno, Unknown;
     Unknown                  "unknown"                    [];
     AccessDenied             "access-denied"              [ACCESS, PERM];
     NotSupported             "not-supported"              [OPNOTSUPP, AFNOSUPPORT, PROTONOSUPPORT, NOPROTOOPT];
