@@ -13,7 +13,7 @@ use wasmr::component::{Component, ComponentLinkError, InstantiateError, Linker, 
 use wasmr::symbol::printable;
 use wasmr::wasi::p2::{self, P2Ctx};
 use wasmr::{Engine, Stop, Store};
-use wasmr_component::ExportItem;
+use wasmr_component::{ExportItem, InterfaceName};
 
 use super::component::{call, names};
 use super::end::{End, stopped_by};
@@ -137,7 +137,7 @@ fn find_call(component: &Component, plan: &RunPlan, file: &str) -> anyhow::Resul
     let takes_words = written.is_none() && !component.component.types.func(callable.ty).params.is_empty();
     let reads_words = component.component.imports.iter().any(|import| {
         // The words are the program's, as it asks for them.
-        p2::link::without_version(&import.name) == "wasi:cli/environment"
+        InterfaceName::without_version(&import.name) == "wasi:cli/environment"
     });
     let words = if takes_words || !reads_words { plan.args.as_slice() } else { &[] };
     let args = call::arguments(&component.component, &callable, written, words);
@@ -157,7 +157,7 @@ fn ctx(guest: &mut Guest) -> &mut P2Ctx {
 fn run_function(component: &Component) -> Option<String> {
     let mut exports = component.component.exports.items.iter();
     exports.find_map(|(name, item)| match item {
-        ExportItem::Instance(instance) if p2::link::without_version(name) == RUN => {
+        ExportItem::Instance(instance) if InterfaceName::without_version(name) == RUN => {
             let has_run =
                 instance.items.iter().any(|(name, item)| &**name == "run" && matches!(item, ExportItem::Func(..)));
             has_run.then(|| format!("{name}#run"))
@@ -190,18 +190,18 @@ fn without_run(component: &Component, plan: &RunPlan, file: &str) -> Explained {
 
 /// Returns the error of imports without a definition.
 fn imports_error(file: &str, component: &Component, error: ComponentLinkError) -> anyhow::Error {
-    let imports = component.component.imports.iter();
-    let needs_http = imports.filter(|import| import.name.starts_with("wasi:http/")).count() > 0;
-    let newer = error.failures.iter().any(|failure| {
-        let version = failure.import.split_once('@').map(|(_, version)| version);
-        failure.import.starts_with("wasi:") && version.is_some_and(|version| !version.starts_with("0.2."))
-    });
+    let needs_http = component.component.imports.iter().any(|import| import.name.starts_with("wasi:http/"));
+    let version = |name: &str| InterfaceName::parse(name)?.version;
+    let own = version(&format!("{RUN}@{}", p2::interfaces::VERSION));
+    let unknown =
+        error.failures.iter().filter(|failure| failure.found.is_none() && failure.import.starts_with("wasi:"));
+    let needed = unknown.filter_map(|failure| version(&failure.import)).max();
     let mut text = error.to_string();
     if needs_http {
         text.push_str("\nhint: `wasi:http` is not there yet; it comes with a command `serve`");
     }
-    if newer {
-        let _ = write!(text, "\nhint: this wasmr has WASI {}", p2::interfaces::VERSION);
+    if let Some(needed) = needed.filter(|needed| own.as_ref() < Some(needed)) {
+        let _ = write!(text, "\nhint: the component needs WASI {needed}; this wasmr has {}", p2::interfaces::VERSION);
     }
     anyhow!(text).context(format!("cannot link `{file}`"))
 }

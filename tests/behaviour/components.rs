@@ -155,6 +155,38 @@ fn a_component_without_run_is_told_what_it_exports() {
     refused("(component)").exits(1).says("exports no `wasi:cli/run` and no other function");
 }
 
+/// A component that imports functions of two interfaces, the first of which has many.
+fn importer(many: &str, one: &str, function: &str) -> String {
+    let functions: String = (0..8).map(|index| format!("(export \"f{index}\" (func))")).collect();
+    let lowered: String =
+        (0..8).map(|index| format!("(core func $f{index} (canon lower (func $a \"f{index}\")))")).collect();
+    let imports: String = (0..8).map(|index| format!("(import \"\" \"f{index}\" (func))")).collect();
+    let exports: String = (0..8).map(|index| format!("(export \"f{index}\" (func $f{index}))")).collect();
+    format!(
+        r#"(component
+        (import "{many}" (instance $a {functions}))
+        (import "{one}" (instance $b (export "{function}" (func (param "x" u8)))))
+        {lowered}
+        (core func $g (canon lower (func $b "{function}")))
+        (core module $main {imports} (import "" "g" (func (param i32))))
+        (core instance (instantiate $main (with "" (instance {exports} (export "g" (func $g)))))))"#
+    )
+}
+
+#[test]
+fn a_newer_interface_is_told_from_an_unknown_one() {
+    let scratch = Scratch::new();
+    for (name, many, one, function) in [
+        ("component_newer", "wasi:cli/exit@0.2.13", "wasi:io/poll@0.2.99", "poll-all"),
+        ("component_track", "wasi:cli/exit@0.3.0", "wasi:cli/exit@0.2.0", "exit-with-cod"),
+        ("component_http", "wasi:http/types@0.2.0", "acme:one/a", "f"),
+    ] {
+        scratch.file("part.wat", importer(many, one, function));
+        let outcome = Run::bare().words(["run", "part.wat"]).current_dir(scratch.path()).end();
+        compare(name, "run part.wat", &outcome);
+    }
+}
+
 #[test]
 fn missing_imports_are_all_listed() {
     let text = r#"(component

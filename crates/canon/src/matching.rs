@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use wasmr_component::{Component, ImportItem, InstanceType};
+use wasmr_component::{Component, ImportItem, InstanceType, InterfaceName};
 use wasmr_core::subtype::extern_matches;
 use wasmr_core::types::ExternType;
 use wasmr_runtime::LoadedModule;
@@ -23,7 +23,9 @@ pub struct ComponentLinkError {
     pub importer: String,
     /// One failure per item, in the order of their first use.
     pub failures: Vec<ImportFailure>,
-    /// Number of items without a fitting definition that `failures` does not have.
+    /// Imports that have more items without a definition than `failures` shows, with the number of these.
+    pub more_of: Vec<(String, usize)>,
+    /// Number of all other items without a fitting definition that `failures` does not have.
     pub more: usize,
 }
 
@@ -42,11 +44,32 @@ pub struct ImportFailure {
     pub difference: Option<String>,
     /// A name that is defined and may have been meant.
     pub nearest: Option<String>,
+    /// The definition in which the names were looked up, if it is of an earlier version than `import`. An item that it does not have
+    /// is newer.
+    pub older: Option<String>,
 }
 
 impl ComponentLinkError {
     /// Number of items that an error describes: enough to recognise the toolchain, and few enough to read.
     pub const MAX_FAILURES: usize = 20;
+
+    /// Number of items without a definition that an error describes of one import, so that the import hides no other one.
+    pub const MAX_UNKNOWN: usize = 5;
+
+    /// Adds the failure of an item, or counts it if there are enough. `is_unknown` is true if the item has no definition.
+    fn add(&mut self, import: &str, is_unknown: bool, describe: impl FnOnce() -> ImportFailure) {
+        let of_import = |failure: &&ImportFailure| failure.found.is_none() && failure.import == import;
+        if is_unknown && self.failures.iter().filter(of_import).count() == ComponentLinkError::MAX_UNKNOWN {
+            match self.more_of.iter_mut().find(|(name, _)| name == import) {
+                Some((_, more)) => *more += 1,
+                None => self.more_of.push((import.to_owned(), 1)),
+            }
+        } else if self.failures.len() == ComponentLinkError::MAX_FAILURES {
+            self.more += 1;
+        } else {
+            self.failures.push(describe());
+        }
+    }
 }
 
 impl fmt::Display for ComponentLinkError {
@@ -54,6 +77,9 @@ impl fmt::Display for ComponentLinkError {
         write!(f, "component `{}` cannot be linked:", printable(&self.importer))?;
         for failure in &self.failures {
             write!(f, "\n  {failure}")?;
+        }
+        for (import, more) in &self.more_of {
+            write!(f, "\n  and {more} more of `{}`", printable(import))?;
         }
         if self.more > 0 {
             write!(f, "\n  and {} more", self.more)?;
@@ -63,6 +89,13 @@ impl fmt::Display for ComponentLinkError {
 }
 
 impl std::error::Error for ComponentLinkError {}
+
+impl ImportFailure {
+    /// Returns the version of the imported interface, if its name has one.
+    pub fn version(&self) -> Option<&str> {
+        self.import.split_once('@').map(|(_, version)| version)
+    }
+}
 
 impl fmt::Display for ImportFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -78,6 +111,9 @@ impl fmt::Display for ImportFailure {
         }
         if let Some(difference) = &self.difference {
             write!(f, " ({})", printable(difference))?;
+        }
+        if let (Some(older), Some(needed)) = (&self.older, self.version()) {
+            write!(f, "; needs {needed}, and `{}` is defined", printable(older))?;
         }
         match &self.nearest {
             Some(nearest) => write!(f, "; `{}` is defined", printable(nearest)),
@@ -101,7 +137,8 @@ pub(crate) fn match_imports<T: 'static>(
     });
     let interface = Interface { types: &component.types, resources: &resources };
     let mut items = Items { component, indexed: HashMap::new() };
-    let mut error = ComponentLinkError { importer: component.name.to_string(), failures: Vec::new(), more: 0 };
+    let importer = component.name.to_string();
+    let mut error = ComponentLinkError { importer, failures: Vec::new(), more_of: Vec::new(), more: 0 };
     let mut provided = Vec::with_capacity(found.len());
     for (index, definition) in found.into_iter().enumerate() {
         let item = items.get(index);
@@ -119,8 +156,12 @@ pub(crate) fn match_imports<T: 'static>(
         };
         match matched {
             Ok(matched) => provided.push(matched),
-            Err(_) if error.failures.len() == ComponentLinkError::MAX_FAILURES => error.more += 1,
-            Err(difference) => error.failures.push(describe(component, item, names, index, definition, difference)),
+            Err(difference) => {
+                let import = &component.imports[component.import_paths[index].import as usize].name;
+                error.add(import, definition.is_none(), || {
+                    describe(component, item, names, index, definition, difference)
+                });
+            }
         }
     }
     if error.failures.is_empty() { Ok(provided.into()) } else { Err(error) }
@@ -233,8 +274,16 @@ fn describe<T: 'static>(
         other => other.kind().to_owned(),
     });
     let names_within = path.names.iter().map(|name| name.to_string()).collect();
-    let nearest = if definition.is_none() { nearest(component, names, index) } else { None };
-    ImportFailure { import, names: names_within, expected, found, difference, nearest }
+    let older = if definition.is_none() { older(names, &import) } else { None };
+    let nearest = if definition.is_none() && older.is_none() { nearest(component, names, index) } else { None };
+    ImportFailure { import, names: names_within, expected, found, difference, nearest, older }
+}
+
+/// Returns the name under which an import is defined, if that is an earlier version.
+fn older<T>(names: &Names<T>, import: &str) -> Option<String> {
+    let (name, _) = names.find(import)?;
+    let is_older = InterfaceName::parse(name)?.version < InterfaceName::parse(import)?.version;
+    is_older.then(|| name.to_owned())
 }
 
 /// Returns a defined name that may have been meant: the same interface in another version, or a name that differs in a few letters.

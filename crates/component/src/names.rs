@@ -32,6 +32,16 @@ impl<'a> InterfaceName<'a> {
         package.contains(':').then_some(InterfaceName { package, interface, version })
     }
 
+    /// Returns a name without its version. It need not be that of an interface.
+    pub fn without_version(name: &str) -> &str {
+        name.split_once('@').map_or(name, |(path, _)| path)
+    }
+
+    /// Returns the [`track`](InterfaceName::track) of a name, if it is that of an interface.
+    pub fn track_of(name: &str) -> Option<String> {
+        InterfaceName::parse(name)?.track()
+    }
+
     /// Returns the name of the track that the version belongs to: `wasi:cli/run@0.2`. Pre-releases and versions `0.0.z` are
     /// compatible with no other version, so they have none.
     pub fn track(&self) -> Option<String> {
@@ -127,7 +137,7 @@ impl<T> NameMap<T> {
         if let Some((name, item)) = self.items.get_key_value(name) {
             return Some((name, item));
         }
-        let track = InterfaceName::parse(name)?.track()?;
+        let track = InterfaceName::track_of(name)?;
         let (_, full) = self.tracks.get(track.as_str())?;
         let (name, item) = self.items.get_key_value(full)?;
         Some((name, item))
@@ -159,12 +169,9 @@ impl<T> NameMap<T> {
 mod tests {
     use super::*;
 
-    fn track(name: &str) -> Option<String> {
-        InterfaceName::parse(name)?.track()
-    }
-
     #[test]
     fn tracks_follow_semantic_versioning() {
+        let track = InterfaceName::track_of;
         assert_eq!(track("wasi:cli/run@0.2.3").as_deref(), Some("wasi:cli/run@0.2"));
         assert_eq!(track("wasi:cli/run@0.2.3+build").as_deref(), Some("wasi:cli/run@0.2"));
         assert_eq!(track("wasi:cli/run@1.2.3").as_deref(), Some("wasi:cli/run@1"));

@@ -98,11 +98,11 @@ fn is_meant(callable: &Callable, wanted: &str) -> bool {
     if wanted_interface.is_empty() {
         return !wanted.contains('#');
     }
-    let without_version = interface.split_once('@').map_or(interface, |(name, _)| name);
+    let without_version = InterfaceName::without_version(interface);
     let last = without_version.rsplit_once('/').map_or(without_version, |(_, last)| last);
-    let track = |name: &str| InterfaceName::parse(name).and_then(|name| name.track());
     [interface, without_version, last].contains(&wanted_interface)
-        || track(wanted_interface).is_some_and(|wanted| track(interface) == Some(wanted))
+        || InterfaceName::track_of(wanted_interface)
+            .is_some_and(|wanted| InterfaceName::track_of(interface) == Some(wanted))
 }
 
 /// Returns a list of the functions that a component exports, and the command that calls the first.

@@ -56,7 +56,7 @@ fn all_imports_that_do_not_fit_are_reported_at_once() {
     let engine = wasmr_engine::Engine::default();
     let component = component(&engine, USER);
     let mut linker = Linker::<()>::new();
-    let mut api = linker.instance("ns:pkg/api@0.2.0").unwrap();
+    let mut api = linker.instance("ns:pkg/api@0.2.5").unwrap();
     api.func_wrap("add", |_: Cx<'_>, (a, _): (u32, String)| Ok::<_, Stop>(a)).unwrap();
     api.func_wrap("sup", |_: Cx<'_>, (a, b): (u32, u32)| Ok::<_, Stop>(a + b)).unwrap();
     linker.instance("log").unwrap();
@@ -73,6 +73,13 @@ fn all_imports_that_do_not_fit_are_reported_at_once() {
     ] {
         assert!(text.contains(expected), "{expected}\nis not in\n{text}");
     }
+    // An item that an older version does not have.
+    let mut linker = Linker::<()>::new();
+    linker.instance("ns:pkg/api@0.2.0").unwrap();
+    let text = linker.prepare(&component).unwrap_err().to_string();
+    let expected =
+        "`ns:pkg/api@0.2.3` `sub`: func(a: u32, b: u32) -> u32; needs 0.2.3, and `ns:pkg/api@0.2.0` is defined";
+    assert!(text.contains(expected), "{text}");
     // Another version that is not compatible is named.
     let mut linker = Linker::<()>::new();
     linker.instance("ns:pkg/api@0.3.0").unwrap();

@@ -4,9 +4,8 @@
 //! as Rust values, lends the context to the function, and converts an [`End`] to a [`Stop`].
 //!
 //! # Versions
-//! All interfaces are those of version [`VERSION`]. A component may import any version of the same track, 0.2.x, even several at once:
-//! [`add_imports_to_linker`] defines what it asks for under the names that it uses. A function that does not exist in its
-//! version is reported as missing.
+//! All interfaces are defined with version [`VERSION`]. A component may import any version of the same track, 0.2.x, even several at
+//! once: the linker finds them by the track. [`add_imports_to_linker`] defines only the interfaces that a component asks for.
 
 use wasmr_canon::{LiftParams, Linker, LinkerInstance, LowerReturn, NameTaken, ResourceType};
 use wasmr_component::{Component, InterfaceName};
@@ -40,16 +39,11 @@ pub fn add_imports_to_linker<T: 'static>(
     define(linker, Some(component), ctx)
 }
 
-/// Returns the name of an interface without its version.
-pub fn without_version(name: &str) -> &str {
-    name.split_once('@').map_or(name, |(name, _)| name)
-}
-
 fn define<T: 'static, C>(linker: &mut Linker<T>, importer: Option<&Component>, ctx: C) -> Result<(), NameTaken>
 where
     C: Fn(&mut T) -> &mut P2Ctx + Copy + Send + Sync + 'static,
 {
-    let mut definer = Definer { linker, importer, ctx, names: Vec::new(), outcome: Ok(()) };
+    let mut definer = Definer { linker, importer, ctx, name: String::new(), outcome: Ok(()) };
     visit(&mut definer);
     definer.outcome
 }
@@ -60,18 +54,16 @@ struct Definer<'a, T: 'static, C> {
     /// The component whose imports are defined; `None` for all interfaces.
     importer: Option<&'a Component>,
     ctx: C,
-    /// Names of the current interface, with versions.
-    names: Vec<String>,
+    /// Name of the current interface, with its version.
+    name: String,
     outcome: Result<(), NameTaken>,
 }
 
 impl<T: 'static, C> Definer<'_, T, C> {
-    /// Defines an item under all names of the current interface.
-    fn define(&mut self, define: impl Fn(&mut LinkerInstance<'_, T>) -> Result<(), NameTaken>) {
-        for name in &self.names {
-            if self.outcome.is_ok() {
-                self.outcome = self.linker.instance(name).and_then(|mut names| define(&mut names));
-            }
+    /// Defines an item of the current interface.
+    fn define(&mut self, define: impl FnOnce(&mut LinkerInstance<'_, T>) -> Result<(), NameTaken>) {
+        if self.outcome.is_ok() {
+            self.outcome = self.linker.instance(&self.name).and_then(|mut names| define(&mut names));
         }
     }
 }
@@ -81,17 +73,12 @@ where
     C: Fn(&mut T) -> &mut P2Ctx + Copy + Send + Sync + 'static,
 {
     fn interface(&mut self, name: &'static str) -> bool {
-        let own = format!("{name}@{VERSION}");
-        let track = |name: &str| InterfaceName::parse(name).and_then(|name| name.track());
-        let imports = self.importer.map(|component| component.imports.iter().map(|import| &*import.name));
-        self.names = match imports {
-            Some(imports) => imports
-                .filter(|import| without_version(import) == name && track(import) == track(&own))
-                .map(str::to_owned)
-                .collect(),
-            None => vec![own],
+        self.name = format!("{name}@{VERSION}");
+        let track = InterfaceName::track_of(&self.name);
+        let is_wanted = |importer: &Component| {
+            importer.imports.iter().any(|import| InterfaceName::track_of(&import.name) == track)
         };
-        self.outcome.is_ok() && !self.names.is_empty()
+        self.outcome.is_ok() && self.importer.is_none_or(is_wanted)
     }
 
     fn resource<R: Kind + 'static>(&mut self) {
