@@ -10,7 +10,7 @@
 //! The rows have functions of different types. A visitor's generic method sees each with its type, so the linker makes of it a host
 //! function without a table of types, and a test can ask for the same types.
 
-use wasmr_canon::{LiftParams, LowerReturn};
+use wasmr_canon::{GuestBytes, LiftParams, LowerReturn};
 
 use super::table::Kind;
 use super::{End, P2Ctx};
@@ -21,8 +21,13 @@ pub const VERSION: &str = "0.2.12";
 
 /// A function of the host over Rust types: `P` are its parameters, as a tuple.
 pub trait Function<P, R>: Copy + Send + Sync + 'static {
-    /// Calls the function.
-    fn call(self, ctx: &mut P2Ctx, params: P) -> Result<R, End>;
+    /// Calls the function. `lent` are the bytes of the parameter that [`lent`](Function::lent) returns.
+    fn call(self, ctx: &mut P2Ctx, params: P, lent: &[u8]) -> Result<R, End>;
+
+    /// Returns the parameter whose bytes stay in the guest's memory during the call.
+    fn lent(_params: &P) -> Option<&GuestBytes> {
+        None
+    }
 }
 
 /// Implements [`Function`] for functions of each number of parameters.
@@ -33,7 +38,7 @@ macro_rules! functions {
             Fun: Fn(&mut P2Ctx, $($param),*) -> Result<Ret, End> + Copy + Send + Sync + 'static,
         {
             #[allow(non_snake_case)]
-            fn call(self, ctx: &mut P2Ctx, ($($param,)*): ($($param,)*)) -> Result<Ret, End> {
+            fn call(self, ctx: &mut P2Ctx, ($($param,)*): ($($param,)*), _lent: &[u8]) -> Result<Ret, End> {
                 self(ctx, $($param),*)
             }
         }
@@ -48,6 +53,36 @@ functions! {
     (A B C D)
     (A B C D E)
     (A B C D E F)
+}
+
+/// A function whose second parameter is a `list<u8>` that it reads in place. Other lists are copied before the call.
+#[derive(Clone, Copy, Debug)]
+struct Reads<Fun>(Fun);
+
+impl<Fun, Ret, A> Function<(A, GuestBytes), Ret> for Reads<Fun>
+where
+    Fun: Fn(&mut P2Ctx, A, &[u8]) -> Result<Ret, End> + Copy + Send + Sync + 'static,
+{
+    fn call(self, ctx: &mut P2Ctx, (first, _): (A, GuestBytes), lent: &[u8]) -> Result<Ret, End> {
+        (self.0)(ctx, first, lent)
+    }
+
+    fn lent((_, bytes): &(A, GuestBytes)) -> Option<&GuestBytes> {
+        Some(bytes)
+    }
+}
+
+impl<Fun, Ret, A, B> Function<(A, GuestBytes, B), Ret> for Reads<Fun>
+where
+    Fun: Fn(&mut P2Ctx, A, &[u8], B) -> Result<Ret, End> + Copy + Send + Sync + 'static,
+{
+    fn call(self, ctx: &mut P2Ctx, (first, _, last): (A, GuestBytes, B), lent: &[u8]) -> Result<Ret, End> {
+        (self.0)(ctx, first, lent, last)
+    }
+
+    fn lent((_, bytes, _): &(A, GuestBytes, B)) -> Option<&GuestBytes> {
+        Some(bytes)
+    }
 }
 
 /// The part of a function's row that is not a type.
@@ -79,7 +114,7 @@ pub trait Visitor {
 macro_rules! interfaces {
     ($($interface:literal {
         $(resource $kind:path;)*
-        $($name:literal ($($param:literal),*) = $function:path $(, since $since:literal)?;)*
+        $($name:literal ($($param:literal),*) = $function:expr $(, since $since:literal)?;)*
     })*) => {
         /// Shows all rows to `visitor`, interface by interface.
         pub fn visit(visitor: &mut impl Visitor) {
@@ -121,8 +156,9 @@ interfaces! {
         "[method]input-stream.blocking-skip"("self", "len") = streams::blocking_skip;
         "[method]input-stream.subscribe"("self") = streams::subscribe_input;
         "[method]output-stream.check-write"("self") = streams::check_write;
-        "[method]output-stream.write"("self", "contents") = streams::write;
-        "[method]output-stream.blocking-write-and-flush"("self", "contents") = streams::blocking_write_and_flush;
+        "[method]output-stream.write"("self", "contents") = Reads(streams::write);
+        "[method]output-stream.blocking-write-and-flush"("self", "contents")
+            = Reads(streams::blocking_write_and_flush);
         "[method]output-stream.flush"("self") = streams::flush;
         "[method]output-stream.blocking-flush"("self") = streams::blocking_flush;
         "[method]output-stream.subscribe"("self") = streams::subscribe_output;
@@ -200,7 +236,7 @@ interfaces! {
         "[method]descriptor.set-times"("self", "data-access-timestamp", "data-modification-timestamp")
             = filesystem::descriptor::set_times;
         "[method]descriptor.read"("self", "length", "offset") = filesystem::descriptor::read;
-        "[method]descriptor.write"("self", "buffer", "offset") = filesystem::descriptor::write;
+        "[method]descriptor.write"("self", "buffer", "offset") = Reads(filesystem::descriptor::write);
         "[method]descriptor.read-directory"("self") = filesystem::listing::read_directory;
         "[method]descriptor.sync"("self") = filesystem::descriptor::sync;
         "[method]descriptor.create-directory-at"("self", "path") = filesystem::paths::create_directory_at;

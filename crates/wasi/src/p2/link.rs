@@ -75,9 +75,8 @@ where
     fn interface(&mut self, name: &'static str) -> bool {
         self.name = format!("{name}@{VERSION}");
         let track = InterfaceName::track_of(&self.name);
-        let is_wanted = |importer: &Component| {
-            importer.imports.iter().any(|import| InterfaceName::track_of(&import.name) == track)
-        };
+        let is_wanted =
+            |importer: &Component| importer.imports.iter().any(|import| InterfaceName::track_of(&import.name) == track);
         self.outcome.is_ok() && self.importer.is_none_or(is_wanted)
     }
 
@@ -91,14 +90,27 @@ where
 
     fn function<P: LiftParams + 'static, R: LowerReturn + 'static>(&mut self, row: Row, function: impl Function<P, R>) {
         let ctx = self.ctx;
-        let call = move |mut store: StoreContextMut<'_, T>, params: P| {
-            let interrupt = store.interrupt_handle().cloned();
-            let ctx = ctx(store.data_mut());
-            ctx.wasi.set_interrupt_handle(interrupt);
-            function.call(ctx, params).map_err(stop)
-        };
+        let call = move |mut store: StoreContextMut<'_, T>, params: P| call(&mut store, ctx, function, params);
         self.define(|names| names.func_wrap(row.name, call).map(drop));
     }
+}
+
+/// Calls a function of the host, with the context of a store.
+fn call<T: 'static, P, R, F: Function<P, R>>(
+    store: &mut StoreContextMut<'_, T>,
+    ctx: impl Fn(&mut T) -> &mut P2Ctx,
+    function: F,
+    params: P,
+) -> Result<R, Stop> {
+    let interrupt = store.interrupt_handle().cloned();
+    let (lent, data) = match F::lent(&params).map(|bytes| bytes.with_data(&mut *store)) {
+        Some(Some(lent)) => lent,
+        // A guest without memory can lend only an empty list.
+        Some(None) | None => (&[][..], store.data_mut()),
+    };
+    let ctx = ctx(data);
+    ctx.wasi.set_interrupt_handle(interrupt);
+    function.call(ctx, params, lent).map_err(stop)
 }
 
 /// Converts the end of the guest.

@@ -69,14 +69,14 @@ pub fn check_write(ctx: &mut P2Ctx, stream: Borrow<OutputStream>) -> StreamResul
 }
 
 /// `[method]output-stream.write`.
-pub fn write(ctx: &mut P2Ctx, stream: Borrow<OutputStream>, contents: Vec<u8>) -> StreamResult<()> {
-    let outcome = ctx.table.get_mut(stream)?.write(&mut ctx.wasi, &contents);
+pub fn write(ctx: &mut P2Ctx, stream: Borrow<OutputStream>, contents: &[u8]) -> StreamResult<()> {
+    let outcome = ctx.table.get_mut(stream)?.write(&mut ctx.wasi, contents);
     report(ctx, outcome)
 }
 
 /// `[method]output-stream.blocking-write-and-flush`.
-pub fn blocking_write_and_flush(ctx: &mut P2Ctx, stream: Borrow<OutputStream>, contents: Vec<u8>) -> StreamResult<()> {
-    let outcome = ctx.table.get_mut(stream)?.blocking_write(&mut ctx.wasi, "blocking-write-and-flush", &contents);
+pub fn blocking_write_and_flush(ctx: &mut P2Ctx, stream: Borrow<OutputStream>, contents: &[u8]) -> StreamResult<()> {
+    let outcome = ctx.table.get_mut(stream)?.blocking_write(&mut ctx.wasi, "blocking-write-and-flush", contents);
     report(ctx, outcome)
 }
 

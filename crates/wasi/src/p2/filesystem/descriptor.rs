@@ -199,9 +199,9 @@ pub fn read(ctx: &mut P2Ctx, descriptor: Borrow<Descriptor>, length: u64, offset
 }
 
 /// `[method]descriptor.write`.
-pub fn write(ctx: &mut P2Ctx, descriptor: Borrow<Descriptor>, buffer: Vec<u8>, offset: u64) -> FileResult<u64> {
+pub fn write(ctx: &mut P2Ctx, descriptor: Borrow<Descriptor>, buffer: &[u8], offset: u64) -> FileResult<u64> {
     let fd = ctx.table.get(descriptor)?.fd;
-    let written = io::write_at(&mut ctx.wasi, fd, offset, &[std::io::IoSlice::new(&buffer)]);
+    let written = io::write_at(&mut ctx.wasi, fd, offset, &[std::io::IoSlice::new(buffer)]);
     report(written.map(|written| written as u64))
 }
 

@@ -22,17 +22,17 @@ fn each_stream_has_its_own_offset() {
     assert_eq!(streams::read(&mut ctx, two, 2).unwrap(), Ok(b"56".to_vec()));
     assert_eq!(streams::skip(&mut ctx, one, 1).unwrap(), Ok(1));
     let writer = write_via_stream(&mut ctx, file, 5).unwrap().unwrap().borrow();
-    assert_eq!(streams::blocking_write_and_flush(&mut ctx, writer, b"xy".to_vec()).unwrap(), Ok(()));
+    assert_eq!(streams::blocking_write_and_flush(&mut ctx, writer, b"xy").unwrap(), Ok(()));
     assert_eq!(streams::blocking_read(&mut ctx, one, 99).unwrap(), Ok(b"xy789".to_vec()));
     assert_eq!(streams::read(&mut ctx, one, 1).unwrap(), Err(StreamError::Closed));
     let appender = append_via_stream(&mut ctx, file).unwrap().unwrap().borrow();
-    assert_eq!(streams::blocking_write_and_flush(&mut ctx, appender, b"!".to_vec()).unwrap(), Ok(()));
+    assert_eq!(streams::blocking_write_and_flush(&mut ctx, appender, b"!").unwrap(), Ok(()));
     assert_eq!(streams::blocking_write_zeroes_and_flush(&mut ctx, writer, 2).unwrap(), Ok(()));
     assert_eq!(fs::read(dir.path().join("f")).unwrap(), b"01234xy\0\x009!");
     assert_eq!(read(&mut ctx, file, 3, 9).unwrap(), Ok((b"9!".to_vec(), false)));
     assert_eq!(read(&mut ctx, file, 3, 11).unwrap(), Ok((vec![], true)));
     assert_eq!(read(&mut ctx, file, 0, 0).unwrap(), Ok((vec![], false)));
-    assert_eq!(write(&mut ctx, file, b"abc".to_vec(), 1).unwrap(), Ok(3));
+    assert_eq!(write(&mut ctx, file, b"abc", 1).unwrap(), Ok(3));
     assert_eq!(read(&mut ctx, file, 4, 0).unwrap(), Ok((b"0abc".to_vec(), false)));
     assert_eq!(read(&mut ctx, file, 4, u64::MAX).unwrap(), Err(ErrorCode::Invalid));
 }
@@ -89,7 +89,7 @@ fn access_is_that_of_the_open() {
     assert_eq!(get_flags(&mut ctx, neither).unwrap(), Ok(DescriptorFlags::empty()));
     assert_eq!(get_flags(&mut ctx, root).unwrap(), Ok(READ | DescriptorFlags::MUTATE_DIRECTORY));
     let bad = Err(ErrorCode::BadDescriptor);
-    assert_eq!(write(&mut ctx, reader, b"y".to_vec(), 0).unwrap(), bad);
+    assert_eq!(write(&mut ctx, reader, b"y", 0).unwrap(), bad);
     assert_eq!(read(&mut ctx, writer, 1, 0).unwrap().map(drop), Err(ErrorCode::BadDescriptor));
     assert_eq!(write_via_stream(&mut ctx, reader, 0).unwrap().map(drop), Err(ErrorCode::BadDescriptor));
     assert_eq!(append_via_stream(&mut ctx, reader).unwrap().map(drop), Err(ErrorCode::BadDescriptor));

@@ -81,7 +81,7 @@ fn a_pipe_is_ready_when_bytes_come_and_when_its_writer_goes() {
     assert_eq!(ready(&mut ctx, can_read), Ok(false));
     assert_eq!(streams::read(&mut ctx, reader.borrow(), 9).unwrap(), Ok(vec![]), "nothing is there yet");
     assert_eq!(poll(&mut ctx, vec![can_read, can_write]), Ok(vec![1]));
-    assert_eq!(streams::blocking_write_and_flush(&mut ctx, writer.borrow(), b"abc".to_vec()).unwrap(), Ok(()));
+    assert_eq!(streams::blocking_write_and_flush(&mut ctx, writer.borrow(), b"abc").unwrap(), Ok(()));
     assert_eq!(poll(&mut ctx, vec![can_read, can_write]), Ok(vec![0, 1]));
     assert_eq!(streams::read(&mut ctx, reader.borrow(), 2).unwrap(), Ok(b"ab".to_vec()));
     assert_eq!(streams::blocking_read(&mut ctx, reader.borrow(), 2).unwrap(), Ok(b"c".to_vec()));
@@ -93,7 +93,7 @@ fn a_pipe_is_ready_when_bytes_come_and_when_its_writer_goes() {
             break;
         }
         let bytes = vec![7; permit as usize];
-        assert_eq!(streams::write(&mut ctx, writer.borrow(), bytes).unwrap(), Ok(()));
+        assert_eq!(streams::write(&mut ctx, writer.borrow(), &bytes).unwrap(), Ok(()));
         sent += permit;
     }
     assert_eq!(ready(&mut ctx, can_write), Ok(false));
@@ -127,7 +127,7 @@ fn an_interrupt_ends_every_wait() {
             "blocking-write-and-flush",
             Box::new(|ctx| {
                 loop {
-                    streams::blocking_write_and_flush(ctx, writer, [0; 4096].to_vec())?.unwrap();
+                    streams::blocking_write_and_flush(ctx, writer, &[0; 4096])?.unwrap();
                 }
             }),
         ),

@@ -50,7 +50,7 @@ fn streams_that_the_embedder_left_closed_are_closed() {
     let stderr = get_stderr(&mut ctx).unwrap().borrow();
     assert_eq!(blocking_read(&mut ctx, stdin, 1).unwrap(), Err(StreamError::Closed));
     assert_eq!(check_write(&mut ctx, stdout).unwrap(), Err(StreamError::Closed));
-    assert_eq!(blocking_write_and_flush(&mut ctx, stderr, b"x".to_vec()).unwrap(), Err(StreamError::Closed));
+    assert_eq!(blocking_write_and_flush(&mut ctx, stderr, b"x").unwrap(), Err(StreamError::Closed));
     assert_eq!(terminal::stdin(&mut ctx), Ok(None));
     assert_eq!(terminal::stdout(&mut ctx), Ok(None));
     assert_eq!(terminal::stderr(&mut ctx), Ok(None));
@@ -62,17 +62,17 @@ fn a_write_needs_a_permit() {
     let stdout = get_stdout(&mut ctx).unwrap().borrow();
     let function = "write";
     assert_eq!(
-        write(&mut ctx, stdout, b"x".to_vec()).unwrap_err(),
+        write(&mut ctx, stdout, b"x").unwrap_err(),
         Misuse::BeyondPermit { function, len: 1, permitted: 0 }.into()
     );
     assert_eq!(check_write(&mut ctx, stdout).unwrap(), Ok(MAX_PERMIT));
-    assert_eq!(write(&mut ctx, stdout, b"one ".to_vec()).unwrap(), Ok(()));
+    assert_eq!(write(&mut ctx, stdout, b"one ").unwrap(), Ok(()));
     assert_eq!(write_zeroes(&mut ctx, stdout, 2).unwrap(), Ok(()));
     let left = MAX_PERMIT - 6;
     let error = write_zeroes(&mut ctx, stdout, left + 1).unwrap_err();
     assert_eq!(error.to_string(), format!("write-zeroes: {} bytes, but check-write permitted {left}", left + 1));
     assert_eq!(flush(&mut ctx, stdout).unwrap(), Ok(()));
-    assert!(write(&mut ctx, stdout, b"x".to_vec()).is_err(), "a flush ends the permit");
+    assert!(write(&mut ctx, stdout, b"x").is_err(), "a flush ends the permit");
     assert_eq!(blocking_flush(&mut ctx, stdout).unwrap(), Ok(()));
     assert_eq!(buffer.take(), b"one \0\0");
 }
@@ -81,12 +81,12 @@ fn a_write_needs_a_permit() {
 fn a_write_with_a_flush_is_short() {
     let (mut ctx, buffer) = with_output(1 << 20);
     let stdout = get_stdout(&mut ctx).unwrap().borrow();
-    assert_eq!(blocking_write_and_flush(&mut ctx, stdout, [1; 4096].to_vec()).unwrap(), Ok(()));
+    assert_eq!(blocking_write_and_flush(&mut ctx, stdout, &[1; 4096]).unwrap(), Ok(()));
     assert_eq!(blocking_write_zeroes_and_flush(&mut ctx, stdout, 4096).unwrap(), Ok(()));
     assert_eq!(buffer.take(), [[1; 4096], [0; 4096]].concat());
     let too_long = |function| End::from(Misuse::TooLong { function, len: 4097, limit: 4096 });
     assert_eq!(
-        blocking_write_and_flush(&mut ctx, stdout, [1; 4097].to_vec()).unwrap_err(),
+        blocking_write_and_flush(&mut ctx, stdout, &[1; 4097]).unwrap_err(),
         too_long("blocking-write-and-flush")
     );
     assert_eq!(
@@ -101,7 +101,7 @@ fn an_error_is_reported_once_and_then_the_stream_is_closed() {
     let (mut ctx, buffer) = with_output(3);
     let stdout = get_stdout(&mut ctx).unwrap().borrow();
     check_write(&mut ctx, stdout).unwrap().unwrap();
-    let Err(StreamError::LastOperationFailed(error)) = write(&mut ctx, stdout, b"abcdef".to_vec()).unwrap() else {
+    let Err(StreamError::LastOperationFailed(error)) = write(&mut ctx, stdout, b"abcdef").unwrap() else {
         panic!("the buffer is too small");
     };
     assert_eq!(buffer.take(), b"abc");
@@ -111,7 +111,7 @@ fn an_error_is_reported_once_and_then_the_stream_is_closed() {
     for _ in 0..2 {
         assert_eq!(check_write(&mut ctx, stdout).unwrap(), Err(StreamError::Closed));
         assert_eq!(flush(&mut ctx, stdout).unwrap(), Err(StreamError::Closed));
-        assert_eq!(blocking_write_and_flush(&mut ctx, stdout, b"x".to_vec()).unwrap(), Err(StreamError::Closed));
+        assert_eq!(blocking_write_and_flush(&mut ctx, stdout, b"x").unwrap(), Err(StreamError::Closed));
     }
 }
 
@@ -122,8 +122,8 @@ fn the_limit_on_output_is_that_of_both_streams() {
     builder.stdout(Stdout::Buffer(buffer.clone())).stderr(Stdout::Buffer(buffer.clone())).max_output(5);
     let mut ctx = built(&mut builder);
     let (stdout, stderr) = (get_stdout(&mut ctx).unwrap().borrow(), get_stderr(&mut ctx).unwrap().borrow());
-    assert_eq!(blocking_write_and_flush(&mut ctx, stdout, b"abc".to_vec()).unwrap(), Ok(()));
-    let outcome = blocking_write_and_flush(&mut ctx, stderr, b"def".to_vec()).unwrap();
+    assert_eq!(blocking_write_and_flush(&mut ctx, stdout, b"abc").unwrap(), Ok(()));
+    let outcome = blocking_write_and_flush(&mut ctx, stderr, b"def").unwrap();
     assert!(matches!(outcome, Err(StreamError::LastOperationFailed(_))), "{outcome:?}");
     assert_eq!(buffer.take(), b"abcde");
 }

@@ -14,7 +14,7 @@ use crate::p2::streams::*;
 
 fn send(ctx: &mut P2Ctx, from: &Conn, bytes: &[u8]) {
     for piece in bytes.chunks(4096) {
-        assert_eq!(blocking_write_and_flush(ctx, from.output.borrow(), piece.to_vec()).unwrap(), Ok(()));
+        assert_eq!(blocking_write_and_flush(ctx, from.output.borrow(), piece).unwrap(), Ok(()));
     }
 }
 
@@ -94,7 +94,7 @@ fn all_that_was_permitted_arrives_though_the_peer_reads_late() {
                 break;
             }
             let bytes: Vec<u8> = (sent..sent + permit).map(|at| at as u8).collect();
-            assert_eq!(write(&mut ctx, output, bytes.clone()).unwrap(), Ok(()));
+            assert_eq!(write(&mut ctx, output, &bytes).unwrap(), Ok(()));
             sent += permit;
         }
         let pollable = subscribe_output(&mut ctx, output).unwrap();
@@ -123,7 +123,7 @@ fn a_reset_is_an_error_once() {
     let error = ctx.table().get(error.borrow()).unwrap();
     assert_eq!((error.errno, error.origin), (Errno::Connreset, Origin::Network));
     assert_eq!(blocking_read(&mut ctx, client.input.borrow(), 9).unwrap(), Err(StreamError::Closed));
-    let outcome = blocking_write_and_flush(&mut ctx, client.output.borrow(), b"x".to_vec()).unwrap();
+    let outcome = blocking_write_and_flush(&mut ctx, client.output.borrow(), b"x").unwrap();
     assert!(matches!(outcome, Err(StreamError::LastOperationFailed(_))), "{outcome:?}");
     assert_eq!(check_write(&mut ctx, client.output.borrow()).unwrap(), Err(StreamError::Closed));
     let remote = host.local_addr().unwrap();
@@ -208,7 +208,7 @@ fn an_interrupt_ends_every_wait_for_a_socket() {
             "send",
             Box::new(|ctx| {
                 loop {
-                    blocking_write_and_flush(ctx, output, vec![0; 4096])?.unwrap();
+                    blocking_write_and_flush(ctx, output, &[0; 4096])?.unwrap();
                 }
             }),
         ),
