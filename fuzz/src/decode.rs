@@ -17,7 +17,7 @@ const CHANGES: usize = 12;
 
 /// A change to bytes. Positions are modulo the number of bytes.
 #[derive(Clone, Copy, Debug, Arbitrary)]
-enum Change {
+pub(crate) enum Change {
     Set { at: u32, byte: u8 },
     Flip { at: u32, bit: u8 },
     Insert { at: u32, byte: u8 },
@@ -27,7 +27,7 @@ enum Change {
 }
 
 impl Change {
-    fn apply(self, bytes: &mut Vec<u8>) {
+    pub(crate) fn apply(self, bytes: &mut Vec<u8>) {
         if bytes.is_empty() {
             return;
         }

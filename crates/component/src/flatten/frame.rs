@@ -254,13 +254,20 @@ impl<'a> Flattener<'a> {
         let args: HashMap<&str, u32> = args.iter().copied().collect();
         let args = match module {
             ModuleDef::Own(own) => {
-                let code = self.component.modules[own.index()].clone();
-                self.budget.pay_items(code.imports().len())?;
-                let arg = |import: &wasmr_module::Import| {
-                    let instance = *args.get(&*import.module).ok_or_else(lost)?;
-                    self.core_export(at, instance, &import.name)
-                };
-                CoreArgs::InOrder(code.imports().iter().map(arg).collect::<Result<_>>()?)
+                let modules = self.modules;
+                let imports = modules[own.index()].imports();
+                self.budget.pay_items(imports.len())?;
+                let mut defs = Vec::with_capacity(imports.len());
+                // Imports from one module are mostly next to each other.
+                let (mut module, mut instance) = ("", None);
+                for import in imports {
+                    if instance.is_none() || *import.module != *module {
+                        module = &import.module;
+                        instance = args.get(module).copied();
+                    }
+                    defs.push(self.core_export(at, instance.ok_or_else(lost)?, &import.name)?);
+                }
+                CoreArgs::InOrder(defs.into())
             }
             ModuleDef::Import(_) => {
                 let mut named = Vec::new();
@@ -284,11 +291,14 @@ impl<'a> Flattener<'a> {
     }
 
     /// Returns an export of a core instance.
-    fn core_export(&self, at: FrameId, instance: u32, name: &str) -> Result<CoreDef> {
+    fn core_export(&mut self, at: FrameId, instance: u32, name: &str) -> Result<CoreDef> {
         match item(&self.frames[at.0].core_instances, instance)? {
             &CoreInstance::Own(instance, module) => {
-                let export = self.component.modules[module.index()].export(name).ok_or_else(lost)?;
-                Ok(CoreDef::Export(instance, CoreItem::Index(export.kind, export.index)))
+                let exports = self.module_exports[module.index()].get_or_insert_with(|| {
+                    let all = self.modules[module.index()].exports().iter();
+                    all.map(|export| (&*export.name, CoreItem::Index(export.kind, export.index))).collect()
+                });
+                Ok(CoreDef::Export(instance, exports.get(name).cloned().ok_or_else(lost)?))
             }
             &CoreInstance::Imported(instance) => Ok(CoreDef::Export(instance, CoreItem::Name(name.into()))),
             CoreInstance::Exports(exports) => exports.get(name).cloned().ok_or_else(lost),

@@ -26,9 +26,9 @@ use std::sync::Arc;
 use wasmparser::component_types::{ComponentEntityType, ComponentInstanceTypeId};
 use wasmparser::types::Types as ParserTypes;
 use wasmr_core::registry::{self, TypeRegistry};
-use wasmr_module::{Fault, ModuleError};
+use wasmr_module::{Fault, Module, ModuleError};
 
-use crate::component::{Component, FuncDef, ImportPath, ModuleDef, Options};
+use crate::component::{Component, CoreItem, FuncDef, ImportPath, ModuleDef, Options};
 use crate::decode::{ComponentDecl, DeclId, Decoded, Def, Operand};
 use crate::error::fault;
 use crate::index::{ImportPathId, InstanceId, OptionsId, ResourceId};
@@ -104,6 +104,9 @@ enum Bag<'a> {
 /// The state of flattening.
 struct Flattener<'a> {
     decls: &'a [ComponentDecl<'a>],
+    modules: &'a [Arc<Module>],
+    /// Exports of each core module by name, once one was looked up. Large modules have thousands, of which others import most.
+    module_exports: Vec<Option<HashMap<&'a str, CoreItem>>>,
     parsed: &'a ParserTypes,
     component: Component,
     frames: Vec<Frame<'a>>,
@@ -123,8 +126,10 @@ pub(crate) fn flatten(decoded: Decoded<'_>, name: &str, registry: &Arc<TypeRegis
     let Decoded { decls, modules, types } = decoded;
     let mut flattener = Flattener {
         decls: &decls,
+        modules: &modules,
+        module_exports: vec![None; modules.len()],
         parsed: &types,
-        component: Component::empty(name, modules),
+        component: Component::empty(name, modules.clone()),
         frames: Vec::new(),
         instances: Vec::new(),
         options: HashMap::new(),
