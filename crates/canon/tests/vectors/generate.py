@@ -6,8 +6,10 @@
 DEFINITIONS is `design/mvp/canonical-abi/definitions.py` of the repository WebAssembly/component-model. Each vector of `values` has a
 type, a value, an encoding of strings, size, alignment and core types of the type, the bytes that storing the value at address 1024
 leaves in memory, and the core values to which the value is lowered with the bytes of memory after that. Each vector of `transcodings`
-has a string in one encoding, and what storing it in another one leaves in memory. `realloc` is a bump allocator that starts at 1024
-or behind the value, shrinks in place, and otherwise moves.
+has a string in one encoding, and what storing it in another one leaves in memory. Each vector of `transfers` has a value in the memory
+of one guest, at address 1024 or in core values, and what another guest gets, by loading with the options of the first and storing with
+those of the second. The first guest's padding is not zero, and its strings of `latin1+utf16` may be UTF-16 where Latin-1 would do.
+`realloc` is a bump allocator that starts at 1024 or behind the value, shrinks in place, and otherwise moves.
 """
 
 import importlib.util
@@ -48,6 +50,28 @@ class Cx(d.LiftLowerContext):
     def image(self):
         return bytes(self.opts.memory.bytes[START : self.free]).hex()
 
+
+class Sender(Cx):
+    """A guest that chooses among the representations of a string, and whose padding is not zero."""
+
+    def __init__(self, encoding, start):
+        super().__init__(encoding, start)
+        self.opts.memory.bytes = bytearray(b"\xaa" * (1 << 18))
+
+
+store_string_into_range = d.store_string_into_range
+
+
+def chosen_string_into_range(cx, v):
+    if not isinstance(cx, Sender) or cx.opts.string_encoding != "latin1+utf16" or random.random() < 0.5:
+        return store_string_into_range(cx, v)
+    encoded = v[0].encode("utf-16-le")
+    ptr = cx.allocate(2, len(encoded))
+    cx.opts.memory.bytes[ptr : ptr + len(encoded)] = encoded
+    return ptr, len(encoded) // 2 | 1 << 31
+
+
+d.store_string_into_range = chosen_string_into_range
 
 PRIMITIVES = {
     "bool": d.BoolType, "s8": d.S8Type, "u8": d.U8Type, "s16": d.S16Type, "u16": d.U16Type, "s32": d.S32Type,
@@ -205,6 +229,36 @@ def transcoding_vector(source, target, text):
             "image": cx.image(), "calls": cx.calls}
 
 
+def transfer_vector(t, source, target):
+    """A value that one guest passes to another one; None if it is large."""
+    ty, value = of(t), given(t, random_value(t), source)
+    size = d.elem_size(ty, "i32")
+    flat = d.flatten_type(ty, Cx(source, START).opts)
+    vector = {"type": t, "from": source, "to": target}
+    if len(flat) > 16 or random.random() < 0.6:
+        sender, receiver = Sender(source, START + size), Cx(target, START + size)
+        d.store(sender, value, ty, START)
+        d.store(receiver, d.load(sender, START, ty), ty, START)
+    else:
+        sender, receiver = Sender(source, START), Cx(target, START)
+        slots = d.lower_flat(sender, value, ty)
+        passed = d.lower_flat(receiver, d.lift_flat(sender, d.CoreValueIter(slots), ty), ty)
+        bits = lambda slots: [bits_of(slot, core) for slot, core in zip(slots, flat)]
+        vector |= {"slots": bits(slots), "passed": bits(passed)}
+    vector |= {"sent": sender.image(), "received": receiver.image(), "calls": receiver.calls}
+    return vector if len(sender.image()) + len(receiver.image()) < 700 else None
+
+
+def transfer_vectors(source, target):
+    """Three strings, then values of other types, of which half contain strings."""
+    vectors = [transfer_vector("string", source, target) for _ in range(3)]
+    while len(vectors) < 36:
+        t = random_type(3)
+        if (len(vectors) % 2 == 0 or '"string"' in json.dumps(t)) and (vector := transfer_vector(t, source, target)):
+            vectors.append(vector)
+    return vectors
+
+
 FIXED = [
     ["enum", 1], ["enum", 255], ["enum", 256], ["enum", 257], ["enum", 65536], ["enum", 65537],
     ["many", 256, "u8"], ["many", 257, "u8"], ["many", 257, "u64"], ["many", 65536, "u16"], ["many", 65537, "u16"],
@@ -222,5 +276,6 @@ if __name__ == "__main__":
             values.append(vector)
     texts = ["", "a", "plain text", "é", "aé", "éa\u00ff", "☃", "a☃é", "🍰", "ab🍰c", "ÿ" * 5, "語" * 4, "a" * 9 + "é", "é" * 9 + "☃"]
     transcodings = [transcoding_vector(a, b, text) for a in ENCODINGS for b in ENCODINGS for text in texts]
+    transfers = [vector for a in ENCODINGS for b in ENCODINGS for vector in transfer_vectors(a, b)]
     dump = lambda all: "[\n" + ",\n".join(json.dumps(v, separators=(",", ":")) for v in all) + "\n]"
-    print('{"values":' + dump(values) + ',\n"transcodings":' + dump(transcodings) + "}")
+    print('{"values":' + dump(values) + ',\n"transcodings":' + dump(transcodings) + ',\n"transfers":' + dump(transfers) + "}")

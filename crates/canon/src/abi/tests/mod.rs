@@ -89,6 +89,14 @@ impl World {
         memory.data(&self.store)[START as usize..end].iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
+    /// Writes bytes in hexadecimal to address 1024.
+    fn write(&mut self, guest: usize, image: &str) {
+        let bytes = (0..image.len()).step_by(2).map(|at| u8::from_str_radix(&image[at..at + 2], 16).unwrap());
+        let bytes: Vec<u8> = bytes.collect();
+        let memory = self.guests[guest].get_memory(&self.store, "memory").unwrap();
+        memory.data_mut(&mut self.store)[START as usize..][..bytes.len()].copy_from_slice(&bytes);
+    }
+
     fn lower(&mut self, types: &Types, options: LiveOptions, run: impl FnOnce(&mut LowerCx<'_>)) {
         let store: StoreContextMut<'_, ()> = self.store.as_context_mut();
         run(&mut LowerCx { types, ty: FuncTypeId(0), store, options, scope: NO_SCOPE });
@@ -323,6 +331,38 @@ fn strings_change_their_encoding_as_the_specification_says() {
         assert_eq!(world.image(1), vector.get("image").text(), "{what}");
         assert_eq!(i128::from(world.get(1, "calls")), vector.get("calls").number(), "{what}");
         assert_eq!(world.lift(&types, to, |cx| string::lift(cx, passed.0, passed.1).unwrap()), text, "{what}");
+    }
+}
+
+/// The receiver gets the bytes that the specification's loading and storing leave, so none of the sender's padding.
+#[test]
+fn values_go_from_memory_to_memory_as_the_specification_says() {
+    let mut world = world();
+    let numbers = |json: &Json| -> Vec<u64> { json.items().iter().map(|slot| slot.number() as u64).collect() };
+    for vector in vectors().get("transfers").items() {
+        let mut types = Types::new();
+        let ty = type_of(&mut types, vector.get("type"));
+        let (from, to) = (encoding_of(vector.get("from")), encoding_of(vector.get("to")));
+        let what = format!("{vector:?}");
+        let (from, to) = (world.options(0, from), world.options(1, to));
+        let slots = vector.find("slots");
+        let start = START + if slots.is_none() { types.shape(ty).size } else { 0 };
+        world.reset(0, start);
+        world.reset(1, start);
+        world.write(0, vector.get("sent").text());
+        match slots {
+            Some(slots) => {
+                let mut passed = [0xdead; 17];
+                world.transfer(&types, from, to, |cx| {
+                    cx.flat(ty, &mut FlatIn::new(&numbers(slots)), &mut FlatOut::new(&mut passed)).unwrap();
+                });
+                let expected = numbers(vector.get("passed"));
+                assert_eq!(&passed[..expected.len()], expected, "{what}");
+            }
+            None => world.transfer(&types, from, to, |cx| cx.memory(ty, START as usize, START as usize).unwrap()),
+        }
+        assert_eq!(world.image(1), vector.get("received").text(), "{what}");
+        assert_eq!(i128::from(world.get(1, "calls")), vector.get("calls").number(), "{what}");
     }
 }
 
