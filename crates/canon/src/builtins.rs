@@ -1,6 +1,8 @@
-//! The canonical functions that are neither lifts nor lowers: those of resources. The others, of asynchronous components, trap.
+//! The canonical functions that are neither lifts nor lowers: those of resources, of the storage of tasks and of backpressure. The
+//! others, of asynchronous components, trap.
 
 use wasmr_component::{Builtin, InstanceId, ResourceId};
+use wasmr_core::types::ValType;
 use wasmr_runtime::{AsContextMut, Stop, StoreContextMut};
 
 use crate::call::{call_core, within};
@@ -52,11 +54,33 @@ pub(crate) fn call_builtin<T: 'static>(
                 HandleKind::Own => destroy(store, ty, handle.rep, Some(owner)),
             }
         }
+        Builtin::ContextGet(word, ref ty) => {
+            let bits = context_word(state, word)?;
+            slots[0] = if ty.results() == [ValType::I64] { *bits } else { u64::from(*bits as u32) };
+            Ok(())
+        }
+        Builtin::ContextSet(word, _) => {
+            *context_word(state, word)? = slots[0];
+            Ok(())
+        }
+        Builtin::BackpressureInc(instance) => change_pressure(state, InstanceKey(first + instance.0), 1),
+        Builtin::BackpressureDec(instance) => change_pressure(state, InstanceKey(first + instance.0), -1),
         Builtin::Unsupported(name, _, instance) => {
             state.check_may_leave(InstanceKey(first + instance.0))?;
             Err(trap(format!("`{name}` is not supported: components that wait for several things at once are not")))
         }
     }
+}
+
+/// Returns a word of the running task's storage. Validation admits no other word.
+fn context_word(state: &mut State, word: u32) -> Result<&mut u64, Stop> {
+    state.context.get_mut(word as usize).ok_or_else(|| trap("the storage of a task has no such word"))
+}
+
+fn change_pressure(state: &mut State, key: InstanceKey, by: i16) -> Result<(), Stop> {
+    let pressure = &mut state.instance(key).backpressure;
+    *pressure = pressure.checked_add_signed(by).ok_or_else(|| trap("backpressure counter out of range"))?;
+    Ok(())
 }
 
 #[cold]

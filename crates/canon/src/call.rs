@@ -32,7 +32,7 @@ fn uncaught() -> Stop {
 }
 
 /// Runs `call` within component instances, with a scope if the call lends handles, and notes how it ended. `entered` are the instances
-/// that the call gets into ([`State::enter`]).
+/// that the call gets into ([`State::enter`]). The call is a task with storage of its own.
 #[inline]
 pub(crate) fn within<R>(
     store: &mut StoreContextMut<'_, ()>,
@@ -43,8 +43,10 @@ pub(crate) fn within<R>(
     let state: &mut State = store.extension();
     state.enter(entered.clone())?;
     let scope = if lends { state.open_scope() } else { NO_SCOPE };
+    let callers = std::mem::take(&mut state.context);
     let result = call(store, scope);
     let state: &mut State = store.extension();
+    state.context = callers;
     if scope != NO_SCOPE {
         state.close_scope(scope);
     }

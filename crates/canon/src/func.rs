@@ -123,6 +123,9 @@ impl Func {
         if facts.unsupported {
             return Err(trap(format!("`{}` is lifted as `async`, which is not supported", self.name)));
         }
+        if facts.waits {
+            store.extension::<State>().check_pressure(self.options.instance, &self.name)?;
+        }
         let entered = facts.entered.iter().map(|id| InstanceKey(self.first + id.0));
         within(store, entered, facts.lends, |store, scope| self.pass(store, scope, lower, lift))?
     }

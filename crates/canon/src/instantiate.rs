@@ -26,7 +26,10 @@ pub(crate) fn instantiate<T: 'static>(
     let mut store = store.as_context_mut();
     let live = prepare(pre, &mut store);
     let mut erased = store.as_context_mut().without_data();
+    // Start functions are no part of a guest's task that instantiates through the host.
+    let context = std::mem::take(&mut erased.extension::<State>().context);
     let done = execute(pre, live, &mut erased);
+    erased.extension::<State>().context = context;
     if let Err(error) = done {
         let state: &mut State = erased.extension();
         let first = state.live[live as usize].first_instance;

@@ -91,6 +91,9 @@ impl Between<'_> {
         let core = resolve_lift(&mut store, self.linked, self.live, self.lift)?;
         let state: &mut State = store.extension();
         let to = state.options(self.live, lift.options);
+        if facts.waits {
+            state.check_pressure(to.instance, &facts.name)?;
+        }
         let first = state.live[self.live as usize].first_instance;
         let entered = facts.entered.iter().map(|id| InstanceKey(first + id.0));
         within(&mut store, entered, facts.lends, |store, scope| self.pass(store, to, core, scope, slots))

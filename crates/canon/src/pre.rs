@@ -59,6 +59,8 @@ pub(crate) struct LiftFacts {
     /// The instances that a call by the host gets into.
     pub(crate) entered: Box<[InstanceId]>,
     pub(crate) lends: bool,
+    /// True for `async func`, a call of which waits for backpressure to end.
+    pub(crate) waits: bool,
     /// True if an option makes a call impossible.
     pub(crate) unsupported: bool,
 }
@@ -68,6 +70,8 @@ pub(crate) struct LoweringFacts {
     /// The instances that a call of a lifted function gets into.
     pub(crate) entered: Box<[InstanceId]>,
     pub(crate) lends: bool,
+    /// True for `async func`, a call of which waits for backpressure to end.
+    pub(crate) waits: bool,
     pub(crate) unsupported: bool,
     /// Name in messages.
     pub(crate) name: Box<str>,
@@ -117,7 +121,10 @@ impl<T: 'static> ComponentPre<T> {
         let builtins = component.builtins.iter().map(|builtin| match builtin {
             Builtin::ResourceNew(..) | Builtin::ResourceRep(..) => i32s(1, 1),
             Builtin::ResourceDrop(..) => i32s(1, 0),
-            Builtin::Unsupported(_, core_type, _) => core_type.clone(),
+            Builtin::BackpressureInc(_) | Builtin::BackpressureDec(_) => i32s(0, 0),
+            Builtin::ContextGet(_, core_type)
+            | Builtin::ContextSet(_, core_type)
+            | Builtin::Unsupported(_, core_type, _) => core_type.clone(),
         });
         let slab = lowered.chain(builtins).map(|ty| {
             // Lossless: a lowered function has at most 17 parameters, a builtin fewer.
@@ -175,6 +182,7 @@ fn lift_facts(component: &Component, borrows: &mut Borrows<'_>, lift: &wasmr_com
     LiftFacts {
         entered: entering(options.instance, None, parent(component)).into(),
         lends: borrows.of_func(lift.ty),
+        waits: component.types.func(lift.ty).is_async,
         unsupported: options.is_async,
     }
 }
@@ -192,7 +200,8 @@ fn lowering_facts(component: &Component, borrows: &mut Borrows<'_>, index: usize
         FuncDef::Import(path) => (Box::default(), path_text(component, path.index()).into(), false),
     };
     let lends = borrows.of_func(lowering.ty);
-    LoweringFacts { entered, lends, unsupported: options.is_async || is_async, name }
+    let waits = component.types.func(lowering.ty).is_async;
+    LoweringFacts { entered, lends, waits, unsupported: options.is_async || is_async, name }
 }
 
 /// Returns the name of an item of the host: the import, and the names within it.

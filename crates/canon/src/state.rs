@@ -4,6 +4,7 @@
 //! # Flags of an instance
 //! - `may_leave` is false while the ABI itself calls the guest (`realloc`, `post-return`): the guest may call no import then.
 //! - `is_entered` is true while a call from outside is active. Who may enter meanwhile is decided in [`State::enter`] alone.
+//! - `backpressure` counts the reasons for which the instance starts no `async func`.
 //! - `failure` is set by the first call that ended early. The instance may be in any state, so it is never entered again.
 
 use std::collections::HashMap;
@@ -34,6 +35,8 @@ pub(crate) struct State {
     pub(crate) host: HandleTable,
     /// The calls that lend handles and have not returned, the outermost first.
     pub(crate) scopes: Vec<Scope>,
+    /// Storage of the running task, for `context.get` and `context.set`. Whoever starts a task keeps that of the task before.
+    pub(crate) context: Context,
     /// Number of scopes so far.
     pub(crate) opened_scopes: u64,
     /// Number of instantiations so far.
@@ -41,6 +44,10 @@ pub(crate) struct State {
     /// Number that no other store of the process has; 0 if none was asked for.
     identity: u64,
 }
+
+/// [Storage](https://github.com/WebAssembly/component-model/blob/main/design/mvp/Concurrency.md#thread-local-storage) of a task: zeros at
+/// its start.
+pub(crate) type Context = [u64; 2];
 
 /// An instantiation of a component.
 pub(crate) struct Live {
@@ -73,6 +80,8 @@ pub(crate) struct LiveOptions {
 pub(crate) struct InstanceState {
     pub(crate) handles: HandleTable,
     pub(crate) may_leave: bool,
+    /// The calls of `backpressure.inc` less those of `backpressure.dec`.
+    pub(crate) backpressure: u16,
     parent: Option<InstanceKey>,
     is_entered: bool,
     failure: Option<Arc<str>>,
@@ -80,7 +89,14 @@ pub(crate) struct InstanceState {
 
 impl InstanceState {
     pub(crate) fn new(parent: Option<InstanceKey>) -> InstanceState {
-        InstanceState { handles: HandleTable::default(), may_leave: true, parent, is_entered: false, failure: None }
+        InstanceState {
+            handles: HandleTable::default(),
+            may_leave: true,
+            backpressure: 0,
+            parent,
+            is_entered: false,
+            failure: None,
+        }
     }
 }
 
@@ -103,6 +119,15 @@ impl State {
     #[inline]
     pub(crate) fn check_may_leave(&mut self, key: InstanceKey) -> std::result::Result<(), Stop> {
         if self.instance(key).may_leave { Ok(()) } else { Err(cannot_leave()) }
+    }
+
+    /// Returns an error if the instance starts no `async func` now: nothing else runs in it that could end the backpressure.
+    #[cold]
+    pub(crate) fn check_pressure(&mut self, key: InstanceKey, name: &str) -> std::result::Result<(), Stop> {
+        match self.instance(key).backpressure {
+            0 => Ok(()),
+            _ => Err(trap(format!("`{name}` waits for ever: its component instance has backpressure"))),
+        }
     }
 
     /// Notes that a call from outside begins. `entered` are the instances that the call gets into ([`entering`]).

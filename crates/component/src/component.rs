@@ -307,6 +307,14 @@ pub enum Builtin {
     ResourceRep(ResourceId, InstanceId),
     /// `resource.drop`, in a component instance.
     ResourceDrop(ResourceId, InstanceId),
+    /// `context.get`: returns a word of the running task's storage. The type tells the size of the word.
+    ContextGet(u32, CoreFuncType),
+    /// `context.set`: changes a word of the running task's storage.
+    ContextSet(u32, CoreFuncType),
+    /// `backpressure.inc`, in a component instance.
+    BackpressureInc(InstanceId),
+    /// `backpressure.dec`, in a component instance.
+    BackpressureDec(InstanceId),
     /// A function that this version cannot execute, with its name in the specification, in a component instance. A call fails.
     Unsupported(&'static str, CoreFuncType, InstanceId),
 }

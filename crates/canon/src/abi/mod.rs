@@ -301,9 +301,13 @@ impl LowerCx<'_> {
         };
         let mut slots = [u64::from(old), old_size, u64::from(align), u64::from(size32)];
         let instance = self.options.instance;
-        self.state().instance(instance).may_leave = false;
+        let state = self.state();
+        state.instance(instance).may_leave = false;
+        let context = std::mem::take(&mut state.context);
         let called = crate::call::call_core(&mut self.store, realloc, &mut slots);
-        self.state().instance(instance).may_leave = true;
+        let state = self.state();
+        state.context = context;
+        state.instance(instance).may_leave = true;
         called?;
         let ptr = slots[0] as u32;
         if !ptr.is_multiple_of(align) {

@@ -1,9 +1,10 @@
-//! Components in every mode: calls in all directions, resources, linking, and what a hostile guest may try.
+//! Components in every mode: calls in all directions, resources, tasks, linking, and what a hostile guest may try.
 
 mod calls;
 mod hostile;
 mod linking;
 mod resources;
+mod tasks;
 
 use wasmr_canon::{Instance, Linker};
 use wasmr_engine::{Component, Config, Engine, Mode, Tuning};

@@ -33,6 +33,10 @@ pub(super) fn section<'a>(
             CanonicalFunction::ResourceNew { resource } => Def::ResourceNew(resource_at(types, resource)?),
             CanonicalFunction::ResourceRep { resource } => Def::ResourceRep(resource_at(types, resource)?),
             CanonicalFunction::ResourceDrop { resource } => Def::ResourceDrop(resource_at(types, resource)?),
+            CanonicalFunction::ContextGet { slot, .. } => Def::ContextGet(slot, core_type),
+            CanonicalFunction::ContextSet { slot, .. } => Def::ContextSet(slot, core_type),
+            CanonicalFunction::BackpressureInc => Def::BackpressureInc,
+            CanonicalFunction::BackpressureDec => Def::BackpressureDec,
             other => Def::Unsupported(name(&other), core_type),
         };
         level.push(def);

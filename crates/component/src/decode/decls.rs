@@ -71,6 +71,14 @@ pub(crate) enum Def<'a> {
     ResourceRep(ResourceId),
     /// `canon resource.drop`.
     ResourceDrop(ResourceId),
+    /// `canon context.get`, with the number of the word.
+    ContextGet(u32, CoreFuncType),
+    /// `canon context.set`, with the number of the word.
+    ContextSet(u32, CoreFuncType),
+    /// `canon backpressure.inc`.
+    BackpressureInc,
+    /// `canon backpressure.dec`.
+    BackpressureDec,
     /// A canonical builtin that cannot be executed, by its name.
     Unsupported(&'static str, CoreFuncType),
     /// An export, which is also the next item of its kind.

@@ -34,6 +34,10 @@ impl<'a> Flattener<'a> {
             Def::ResourceNew(id) => Builtin::ResourceNew(self.frame(at).resource(id)?, instance),
             Def::ResourceRep(id) => Builtin::ResourceRep(self.frame(at).resource(id)?, instance),
             Def::ResourceDrop(id) => Builtin::ResourceDrop(self.frame(at).resource(id)?, instance),
+            Def::ContextGet(word, ref core_type) => Builtin::ContextGet(word, core_type.clone()),
+            Def::ContextSet(word, ref core_type) => Builtin::ContextSet(word, core_type.clone()),
+            Def::BackpressureInc => Builtin::BackpressureInc(instance),
+            Def::BackpressureDec => Builtin::BackpressureDec(instance),
             Def::Unsupported(name, ref core_type) => Builtin::Unsupported(name, core_type.clone(), instance),
             _ => unreachable!("`execute` passes only canonical functions"),
         };

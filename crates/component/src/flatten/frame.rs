@@ -194,6 +194,10 @@ impl<'a> Flattener<'a> {
             | Def::ResourceNew(_)
             | Def::ResourceRep(_)
             | Def::ResourceDrop(_)
+            | Def::ContextGet(..)
+            | Def::ContextSet(..)
+            | Def::BackpressureInc
+            | Def::BackpressureDec
             | Def::Unsupported(..) => self.canonical(at, def)?,
             Def::Instance { .. } => unreachable!("`run` enters frames"),
         }
