@@ -2,7 +2,7 @@
 //! handlers stack frames, so the target itself runs without guard-paged memories and baseline code.
 //!
 //! `soak FILE-OR-DIRECTORY…` runs inputs, for example the corpus; `soak --random SECONDS [SEED]` makes its own. With `--objects`
-//! as its first word, it does the same for the `objects` target. The first disagreement, panic, crash or hang ends it, with the
+//! as its first word, it does the same for the `objects` target, with `--canonical` for the `canonical` target. The first disagreement, panic, crash or hang ends it, with the
 //! input in `soak-input`.
 
 use std::path::PathBuf;
@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use wasmr_fuzz::differential::{self, Depth};
-use wasmr_fuzz::objects;
 use wasmr_fuzz::value::Random;
+use wasmr_fuzz::{canonical, objects};
 
 /// File of the current input. It is written before the input runs, because a crash leaves no time for it.
 const INPUT: &str = "soak-input";
@@ -37,9 +37,9 @@ fn main() -> ExitCode {
     std::thread::spawn(watch);
     let mut words: Vec<String> = std::env::args().skip(1).collect();
     let mut run: Run = differential::run;
-    if words.first().is_some_and(|word| word == "--objects") {
+    if let Some(other) = words.first().and_then(|word| other_target(word)) {
         words.remove(0);
-        run = objects::run::run;
+        run = other;
     }
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["--random", seconds, ref rest @ ..] => {
@@ -47,7 +47,9 @@ fn main() -> ExitCode {
             random(run, Duration::from_secs(seconds), rest.first().and_then(|seed| seed.parse().ok()).unwrap_or(1));
         }
         [] => {
-            eprintln!("usage: soak [--objects] FILE-OR-DIRECTORY... | soak [--objects] --random SECONDS [SEED]");
+            eprintln!(
+                "usage: soak [--objects | --canonical] FILE-OR-DIRECTORY... | soak [...] --random SECONDS [SEED]"
+            );
             return ExitCode::FAILURE;
         }
         _ => {
@@ -70,6 +72,15 @@ fn main() -> ExitCode {
         }
     }
     ExitCode::SUCCESS
+}
+
+/// Returns the comparison of a target by its option.
+fn other_target(word: &str) -> Option<Run> {
+    match word {
+        "--objects" => Some(objects::run::run),
+        "--canonical" => Some(canonical::run),
+        _ => None,
+    }
 }
 
 /// Ends the process when an input takes too long.
