@@ -16,6 +16,8 @@ mod component_echo;
 #[cfg(feature = "component")]
 mod component_sockets;
 #[cfg(feature = "component")]
+mod component_streams;
+#[cfg(feature = "component")]
 mod component_timeouts;
 #[cfg(feature = "component")]
 mod components;

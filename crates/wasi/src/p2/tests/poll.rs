@@ -1,17 +1,22 @@
 //! `wasi:io/poll` and the pollables of clocks and streams.
 
+use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{CWD, Mode, mkfifoat};
+use rustix::fs::{CWD, Mode, OFlags, mkfifoat};
 use wasmr_runtime::InterruptHandle;
 
 use super::{READ, WRITE, built, in_dir, open};
 use crate::ctx::WasiCtx;
 use crate::p2::filesystem::descriptor::{read_via_stream, write_via_stream};
 use crate::p2::filesystem::types::OpenFlags;
+use crate::p2::io::to_debug_string;
+use crate::p2::output::OutputStream;
 use crate::p2::poll::{block, poll, ready, subscribe_duration, subscribe_instant};
-use crate::p2::streams::{self, subscribe_input, subscribe_output};
-use crate::p2::{End, Misuse, clocks};
+use crate::p2::streams::{self, StreamError, subscribe_input, subscribe_output};
+use crate::p2::table::Own;
+use crate::p2::{End, Misuse, P2Ctx, clocks};
 use crate::stdio::Stdin;
 
 #[test]
@@ -104,6 +109,90 @@ fn a_pipe_is_ready_when_bytes_come_and_when_its_writer_goes() {
     }
     assert_eq!(got, sent);
     assert_eq!(ready(&mut ctx, can_write), Ok(true));
+}
+
+/// Returns a context with the writer of a full pipe, whose stream has a permit of before, and the pipe's reader of the host.
+fn full_pipe(dir: &Path) -> (P2Ctx, Own<OutputStream>, u64, OwnedFd) {
+    let path = dir.join("fifo");
+    mkfifoat(CWD, &path, Mode::from_raw_mode(0o600)).unwrap();
+    let open_host = |flags| rustix::fs::open(&path, flags | OFlags::NONBLOCK, Mode::empty()).unwrap();
+    let reader = open_host(OFlags::RDONLY);
+    let (mut ctx, root) = in_dir(dir, false);
+    let fifo = open(&mut ctx, root, "fifo", OpenFlags::empty(), WRITE).unwrap();
+    let stream = write_via_stream(&mut ctx, fifo.borrow(), 0).unwrap().unwrap();
+    let permit = streams::check_write(&mut ctx, stream.borrow()).unwrap().unwrap();
+    // Another program fills the pipe.
+    let other = open_host(OFlags::WRONLY);
+    while rustix::io::write(&other, &[0; 4096]).is_ok() {}
+    while rustix::io::write(&other, &[0]).is_ok() {}
+    (ctx, stream, permit, reader)
+}
+
+/// Reads what is in the pipe.
+fn read_now(reader: &OwnedFd) -> Vec<u8> {
+    let (mut all, mut piece) = (Vec::new(), [0; 4096]);
+    while let Ok(len @ 1..) = rustix::io::read(reader, &mut piece) {
+        all.extend(&piece[..len]);
+    }
+    all
+}
+
+#[test]
+fn bytes_that_the_host_does_not_take_yet_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut ctx, stream, permit, reader) = full_pipe(dir.path());
+    let writer = stream.borrow();
+    let can_write = subscribe_output(&mut ctx, writer).unwrap();
+    assert_eq!(streams::write(&mut ctx, writer, &vec![7; permit as usize - 3]).unwrap(), Ok(()));
+    assert_eq!(streams::write_zeroes(&mut ctx, writer, 3).unwrap(), Ok(()));
+    assert_eq!(streams::flush(&mut ctx, writer).unwrap(), Ok(()));
+    for _ in 0..2 {
+        assert_eq!(streams::check_write(&mut ctx, writer).unwrap(), Ok(0), "the flush is not through");
+        assert_eq!(ready(&mut ctx, can_write.borrow()), Ok(false));
+    }
+    let other = read_now(&reader);
+    assert!(other.iter().all(|byte| *byte == 0));
+    // The question lets the bytes go on their way.
+    assert_eq!(ready(&mut ctx, can_write.borrow()), Ok(true));
+    assert_eq!(read_now(&reader), [&vec![7; permit as usize - 3][..], &[0; 3]].concat());
+    assert_eq!(streams::check_write(&mut ctx, writer).unwrap(), Ok(permit));
+}
+
+#[test]
+fn a_flush_waits_for_bytes_that_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut ctx, stream, permit, reader) = full_pipe(dir.path());
+    assert_eq!(streams::write(&mut ctx, stream.borrow(), &vec![7; permit as usize]).unwrap(), Ok(()));
+    let bytes = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(30));
+        let mut all = read_now(&reader);
+        while !all.ends_with(&[7]) {
+            all.extend(read_now(&reader));
+        }
+        all
+    });
+    assert_eq!(streams::blocking_flush(&mut ctx, stream.borrow()).unwrap(), Ok(()));
+    assert!(bytes.join().unwrap().ends_with(&vec![7; permit as usize]));
+}
+
+#[test]
+fn an_error_of_kept_bytes_is_reported_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut ctx, stream, permit, reader) = full_pipe(dir.path());
+    let writer = stream.borrow();
+    let can_write = subscribe_output(&mut ctx, writer).unwrap();
+    assert_eq!(streams::write(&mut ctx, writer, &vec![7; permit as usize]).unwrap(), Ok(()));
+    drop(reader);
+    // The question finds the error, and the next operation returns it.
+    assert_eq!(ready(&mut ctx, can_write.borrow()), Ok(true));
+    let Err(StreamError::LastOperationFailed(error)) = streams::flush(&mut ctx, writer).unwrap() else {
+        panic!("nobody reads the pipe");
+    };
+    assert_eq!(to_debug_string(&mut ctx, error.borrow()).unwrap(), "cannot write to a file or standard stream: pipe");
+    for _ in 0..2 {
+        assert_eq!(streams::check_write(&mut ctx, writer).unwrap(), Err(StreamError::Closed));
+        assert_eq!(ready(&mut ctx, can_write.borrow()), Ok(true));
+    }
 }
 
 #[test]
