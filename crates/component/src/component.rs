@@ -7,7 +7,7 @@ use std::sync::Arc;
 use wasmr_core::registry::{self, TypeRegistry};
 use wasmr_core::types::{ExternType, FuncType as CoreType};
 use wasmr_module::binary_checks::has_component_header;
-use wasmr_module::{ExternKind, Features, Module, ModuleBytes};
+use wasmr_module::{ExternKind, Features, Module, ModuleBytes, Validity};
 
 use crate::decode::{self, Decoding};
 use crate::error::ComponentError;
@@ -55,20 +55,19 @@ impl Component {
     /// Decodes and validates a component. `name` is its name in messages, usually the file's base name. Types of core functions are
     /// interned in `types`.
     ///
-    /// `bodies` is called for each core module in order, and returns the number of threads that may validate its function bodies.
-    /// With `None`, the caller vouches that the same module was validated earlier, as for [`Module::from_outline`]. Its function
-    /// bodies are then not validated; all else is.
+    /// `validity` is called for each core module in order, and says whether the module was validated earlier. The component around the
+    /// modules is always validated.
     ///
     /// # Errors
-    /// The first fault in the order of the sections.
+    /// The first fault in the order of the sections, or an outline that does not fit its module.
     pub fn new(
         bytes: &ModuleBytes,
         name: &str,
         features: &Features,
         types: &Arc<TypeRegistry>,
-        bodies: &mut dyn FnMut(usize) -> Option<usize>,
+        validity: &mut dyn FnMut(usize) -> Validity,
     ) -> Result<Component, ComponentError> {
-        let decoded = decode::decode(&Decoding { bytes, name, features, registry: types }, bodies)?;
+        let decoded = decode::decode(&Decoding { bytes, name, features, registry: types }, validity)?;
         flatten::flatten(decoded, name, types).map_err(|error| ComponentError::new(&error, name))
     }
 

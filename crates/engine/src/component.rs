@@ -8,15 +8,15 @@ use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
-use wasmr_cache::FileState;
+use wasmr_cache::{Container, FileState};
 use wasmr_canon::LoadedComponent;
 use wasmr_component::ComponentError;
-use wasmr_module::ModuleBytes;
+use wasmr_module::{ModuleBytes, Validity};
 use wasmr_runtime::LoadedModule;
 
 use crate::engine::{Code, Engine};
 use crate::module::{LoadError, Module, read_file};
-use crate::module_cache::{ModuleCache, OUTLINE};
+use crate::module_cache::{ComponentCache, ModuleCache, OUTLINE};
 
 /// A validated component with the code that runs its core modules. Cloning is cheap.
 #[derive(Clone)]
@@ -62,17 +62,11 @@ impl Component {
         let binary = wasmr_module::bytes_from_input(bytes.clone(), Path::new(name)).map_err(failed)?;
         let is_converted = bytes.as_ref().as_ptr() != binary.as_ref().as_ptr();
         let cached = engine.find_component(&binary, file.filter(|_| !is_converted));
-        let threads = config.tuning.threads_for(binary.as_ref().len());
-        let mut places: Vec<Option<ModuleCache>> = Vec::new();
-        let mut bodies = |index| {
-            let place = cached.as_ref().map(|cached| cached.module(index));
-            // An entry with an outline says that the module is valid.
-            let entry = place.as_ref().and_then(ModuleCache::container);
-            let is_valid = entry.is_some_and(|entry| entry.section(OUTLINE).is_some());
-            places.push(place);
-            if is_valid { None } else { Some(threads) }
+        let (component, places) = match decode(engine, &binary, name, cached.as_ref()) {
+            // Without the cache, which then has no true outline of a module. If the component is not valid, the error is the same.
+            Err(_) if cached.is_some() => decode(engine, &binary, name, None)?,
+            result => result?,
         };
-        let component = wasmr_component::Component::new(&binary, name, &config.features, engine.types(), &mut bodies)?;
         let modules = component.modules.iter().zip(places).map(|(module, place)| {
             let entry = place.as_ref().and_then(ModuleCache::container).cloned();
             let Code { executable, knowledge } = engine.code(module.clone(), entry, place);
@@ -132,6 +126,47 @@ impl Component {
     }
 }
 
+/// Decodes a component. Modules with an entry in the cache are decoded by their outlines. Returns the place of each module in the
+/// cache.
+fn decode(
+    engine: &Engine,
+    binary: &ModuleBytes,
+    name: &str,
+    cached: Option<&ComponentCache>,
+) -> Result<(wasmr_component::Component, Vec<Option<ModuleCache>>), ComponentError> {
+    let config = engine.config();
+    let threads = config.tuning.threads_for(binary.as_ref().len());
+    let mut places: Vec<Option<ModuleCache>> = Vec::new();
+    let mut validity = |index| {
+        let place = cached.map(|cached| cached.module(index));
+        let outline = place.as_ref().and_then(ModuleCache::container).and_then(Outline::of);
+        places.push(place);
+        match outline {
+            Some(outline) => Validity::Known { outline: ModuleBytes::new(outline) },
+            None => Validity::Unknown { threads },
+        }
+    };
+    let component = wasmr_component::Component::new(binary, name, &config.features, engine.types(), &mut validity)?;
+    Ok((component, places))
+}
+
+/// The outline of a module in its entry of the cache.
+struct Outline(Arc<Container>);
+
+impl Outline {
+    /// Returns the outline, if the entry has one.
+    fn of(entry: &Arc<Container>) -> Option<Outline> {
+        entry.section(OUTLINE).map(|_| Outline(entry.clone()))
+    }
+}
+
+impl AsRef<[u8]> for Outline {
+    fn as_ref(&self) -> &[u8] {
+        // `of` has checked that the section is there.
+        self.0.section(OUTLINE).unwrap_or_default()
+    }
+}
+
 impl Deref for Component {
     type Target = LoadedComponent;
 
@@ -143,5 +178,36 @@ impl Deref for Component {
 impl fmt::Debug for Component {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.loaded.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use wasmr_cache::{Builder, Cache};
+
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn an_outline_that_does_not_fit_is_as_good_as_none() {
+        let dir = std::env::temp_dir().join(format!("wasmr-component-outline-{}", std::process::id()));
+        let engine = || Engine::new(Config::new().cache(Some(Arc::new(Cache::open(&dir).unwrap()))));
+        let text = r#"(component (core module $a (func (export "f"))) (core module $b (func (export "g"))))"#;
+        let bytes = ModuleBytes::from(wat::parse_str(text).unwrap());
+        let stores = engine();
+        let place = stores.find_component(&bytes, None).unwrap().module(1);
+        let mut entry = Builder::new();
+        entry.section(OUTLINE, Cow::Owned(vec![1; 8]), false);
+        assert!(place.store(bytes.as_ref(), &entry).unwrap());
+        let loads = engine();
+        let place = loads.find_component(&bytes, None).unwrap().module(1);
+        assert!(place.container().is_some(), "the entry is found");
+        let component = Component::from_bytes(&loads, bytes, "c.wasm").unwrap();
+        assert_eq!(component.was_cached(), None);
+        assert_eq!(component.modules()[1].exports().len(), 1);
+        drop((component, place, stores, loads));
+        std::fs::remove_dir_all(dir).unwrap();
     }
 }

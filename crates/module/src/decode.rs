@@ -4,8 +4,8 @@
 //! `sections`. Function bodies go to `validate`. The result is the module's declarations. `outline` has the section loop for a
 //! binary that was validated earlier.
 //!
-//! For a module within a component, [`Module::nested`](crate::Module::nested) calls [`decode_sections`] with the validator of the
-//! component, which learns the types of the module's imports and exports.
+//! For a module within a component of which there is no outline, [`Module::nested`](crate::Module::nested) calls [`decode_sections`]
+//! with the validator of the component, which learns the types of the module's imports and exports.
 //!
 //! # Order
 //! The reported error is always the one at the lowest byte offset. Function bodies are therefore validated at the end of the code

@@ -25,7 +25,7 @@ use crate::decls::{
     BodyRange, DataSegment, Declarations, ElementSegment, Export, ExternKind, GlobalDecl, Import, TableDecl,
 };
 use crate::decode;
-use crate::error::ModuleError;
+use crate::error::{Fault, ModuleError};
 use crate::features::{Feature, Features};
 use crate::names::{CustomSections, Names};
 use crate::operator_class::OperatorClass;
@@ -57,6 +57,24 @@ impl FuncBody<'_> {
 }
 
 const VALIDATED: &str = "validation has checked the types";
+
+/// Knowledge of a module within a component before it is decoded.
+#[derive(Clone, Debug)]
+pub enum Validity {
+    /// The module is to be validated. Up to `threads` threads validate function bodies.
+    Unknown {
+        /// Most threads.
+        threads: usize,
+    },
+    /// The function bodies were validated earlier, as the caller vouches. The rest is validated.
+    KnownBodies,
+    /// The module was validated earlier. The caller vouches that `outline` is of a module with the same bytes and features, as for
+    /// [`Module::from_outline`].
+    Known {
+        /// The [outline](Module::outline).
+        outline: ModuleBytes,
+    },
+}
 
 /// Name that messages use for a module without a name.
 pub const UNNAMED: &str = "<module>";
@@ -101,23 +119,28 @@ impl Module {
         Ok(Module::with_declarations(decls, bytes, name, features, types))
     }
 
-    /// Decodes and validates a module within a component, whose validator `validator` is: it was told of the module's section, and
-    /// knows the module's type afterwards. `bytes` are those of the module alone, and offsets count from their beginning.
-    ///
-    /// Up to `threads` threads validate function bodies. With `None`, the caller vouches that the same bodies were validated
-    /// earlier, as for [`Module::from_outline`]; the rest is validated all the same.
+    /// Decodes a module within a component, whose validator `validator` is: it was told of the module's section, and knows the module's
+    /// type afterwards. `bytes` are those of the module alone, and offsets count from their beginning. `validity` says whether the
+    /// module is to be validated.
     ///
     /// # Errors
-    /// The fault at the lowest byte offset. The validator cannot be used after one.
+    /// The fault at the lowest byte offset, or an outline that does not fit. The validator cannot be used after one.
     pub fn nested(
         bytes: ModuleBytes,
         name: &str,
         features: &Features,
         types: &Arc<TypeRegistry>,
         validator: &mut wasmparser::Validator,
-        threads: Option<usize>,
+        validity: &Validity,
     ) -> Result<Arc<Module>, ModuleError> {
-        let decls = decode::decode_sections(&bytes, features, types, validator, threads)?;
+        let decls = match validity {
+            Validity::Unknown { threads } => {
+                decode::decode_sections(&bytes, features, types, validator, Some(*threads))?
+            }
+            Validity::KnownBodies => decode::decode_sections(&bytes, features, types, validator, None)?,
+            Validity::Known { outline } => outline::decode(&bytes, features, types, outline.as_ref(), Some(validator))
+                .map_err(|mismatch| ModuleError::new(Fault::Malformed, mismatch.to_string(), None))?,
+        };
         Ok(Arc::new(Module::with_declarations(decls, bytes, name, features, types)))
     }
 
@@ -135,7 +158,7 @@ impl Module {
         types: &Arc<TypeRegistry>,
         outline: &[u8],
     ) -> Result<Arc<Module>, OutlineMismatch> {
-        let decls = outline::decode(&bytes, features, types, outline)?;
+        let decls = outline::decode(&bytes, features, types, outline, None)?;
         Ok(Arc::new(Module::with_declarations(decls, bytes, name, features, types)))
     }
 

@@ -6,6 +6,7 @@ use wasmr::symbol::printable;
 use wasmr::{Feature, Features, Inspection, ModuleBytes, TypeRegistry};
 use wasmr_component::{Component, ComponentError, World, WorldItem};
 use wasmr_core::count::{Count, grouped};
+use wasmr_module::Validity;
 
 use crate::cli::json::Json;
 
@@ -33,7 +34,8 @@ impl ComponentInspection {
     /// The first fault, if the component is not valid even with all features.
     pub fn new(bytes: &ModuleBytes, name: &str, threads: usize) -> Result<ComponentInspection, ComponentError> {
         let features = Features::all();
-        let component = Component::new(bytes, name, &features, &TypeRegistry::new().into(), &mut |_| Some(threads))?;
+        let validity = |_| Validity::Unknown { threads };
+        let component = Component::new(bytes, name, &features, &TypeRegistry::new().into(), &mut { validity })?;
         let world = World::new(bytes, name, &features)?;
         let start = bytes.as_ref().as_ptr().addr();
         let modules = component.modules.iter().map(|module| {

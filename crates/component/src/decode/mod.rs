@@ -23,7 +23,7 @@ use wasmparser::types::Types;
 use wasmparser::{Chunk, Encoding, FromReader, Parser, Payload, SectionLimited, Validator, WasmFeatures};
 use wasmr_core::registry::TypeRegistry;
 use wasmr_module::binary_checks::{beyond_end, check_items, check_size, cut_off};
-use wasmr_module::{Fault, Features, Module, ModuleBytes, ModuleError};
+use wasmr_module::{Fault, Features, Module, ModuleBytes, ModuleError, Validity};
 
 pub(crate) use decls::{ComponentDecl, DeclId, Def, Operand};
 
@@ -114,11 +114,10 @@ impl<'a> Level<'a> {
     }
 }
 
-/// Decodes and validates a component. `bodies` returns for each core module the number of threads for the validation of its function
-/// bodies, or `None` if they were validated earlier.
+/// Decodes and validates a component. `validity` is called for each core module.
 pub(crate) fn decode<'a>(
     decoding: &Decoding<'a>,
-    bodies: &mut dyn FnMut(usize) -> Option<usize>,
+    validity: &mut dyn FnMut(usize) -> Validity,
 ) -> Result<Decoded<'a>, ComponentError> {
     let binary = decoding.bytes.as_ref();
     let outer = |error: ModuleError| ComponentError::new(&error, decoding.name);
@@ -159,8 +158,8 @@ pub(crate) fn decode<'a>(
                 };
                 let bytes = decoding.bytes.slice(range.clone());
                 let Decoding { features, registry, .. } = *decoding;
-                let threads = bodies(modules.len());
-                let module = Module::nested(bytes, &name, features, registry, &mut validator, threads)
+                let validity = validity(modules.len());
+                let module = Module::nested(bytes, &name, features, registry, &mut validator, &validity)
                     .map_err(|error| outer(error).in_module(index, module_name, range.start as u64))?;
                 modules.push(module);
                 level.counts.modules += 1;

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use wasmparser::component_types::{ComponentEntityType, ComponentInstanceTypeId};
 use wasmparser::types::Types;
 use wasmr_core::registry::TypeRegistry;
-use wasmr_module::{Fault, Features, ModuleBytes, ModuleError};
+use wasmr_module::{Fault, Features, ModuleBytes, ModuleError, Validity};
 
 use crate::decode::{self, Decoding, Def};
 use crate::error::{ComponentError, fault};
@@ -72,7 +72,7 @@ impl World {
     pub fn new(bytes: &ModuleBytes, name: &str, features: &Features) -> Result<World, ComponentError> {
         let registry = Arc::new(TypeRegistry::new());
         let decoding = Decoding { bytes, name, features, registry: &registry };
-        let decoded = decode::decode(&decoding, &mut |_| None)?;
+        let decoded = decode::decode(&decoding, &mut |_| Validity::KnownBodies)?;
         let defs = decoded.decls.last().map(|decl| &decl.defs[..]).unwrap_or_default();
         read(&decoded.types, defs).map_err(|error| ComponentError::new(&error, name))
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use wasmr_component::{Component, World};
 use wasmr_core::registry::TypeRegistry;
-use wasmr_module::{Fault, Features, ModuleBytes};
+use wasmr_module::{Fault, Features, ModuleBytes, Validity};
 
 use crate::common::{error, load};
 
@@ -216,7 +216,9 @@ fn any_number_of_threads_gives_the_same_error() {
     let errors = [1, 2, 8].map(|threads| {
         let types = Arc::new(TypeRegistry::new());
         let features = Features::default();
-        Component::new(&bytes, "test", &features, &types, &mut |_| Some(threads)).unwrap_err().to_string()
+        Component::new(&bytes, "test", &features, &types, &mut |_| Validity::Unknown { threads })
+            .unwrap_err()
+            .to_string()
     });
     assert!(errors[0].starts_with("invalid component `test`: type mismatch"), "{}", errors[0]);
     assert!(errors[0].contains("(in core module 0 `a`, in function 0, at offset 0x"), "{}", errors[0]);

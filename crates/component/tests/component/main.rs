@@ -2,4 +2,5 @@
 mod common;
 mod flatten;
 mod hostile;
+mod outlines;
 mod wit;
