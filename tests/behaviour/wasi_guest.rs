@@ -9,7 +9,8 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
-/// The name of an imported instance, its interface, and the types in it. What follows are aliases of its resource types.
+/// The name of an imported instance, its interface, and the types in it. What follows are aliases of its resource types. The
+/// versions differ, as they do if a component is made of parts.
 const INTERFACES: &[[&str; 4]] = &[
     [
         "error",
@@ -19,7 +20,7 @@ const INTERFACES: &[[&str; 4]] = &[
     ],
     [
         "poll",
-        "wasi:io/poll@0.2.0",
+        "wasi:io/poll@0.2.4",
         r#"(export "pollable" (type $pollable (sub resource)))"#,
         r#"(alias export $poll "pollable" (type $pollable))"#,
     ],
@@ -48,10 +49,12 @@ const INTERFACES: &[[&str; 4]] = &[
     ],
     [
         "stdout",
-        "wasi:cli/stdout@0.2.0",
+        "wasi:cli/stdout@0.2.10",
         r#"(alias outer 1 $output (type $o)) (export "output-stream" (type $output (eq $o)))"#,
         "",
     ],
+    // The function came with this version.
+    ["exit", "wasi:cli/exit@0.2.12", "", ""],
     [
         "network",
         "wasi:sockets/network@0.2.0",
@@ -187,6 +190,7 @@ const FUNCTIONS: &[[&str; 5]] = &[
     ],
     ["stdin", "stdin", "get-stdin", "(result (own $input))", "(result i32)"],
     ["stdout", "stdout", "get-stdout", "(result (own $output))", "(result i32)"],
+    ["exit", "exit", "exit-with-code", r#"(param "status-code" u8)"#, "(param i32)"],
     ["network", "default", "instance-network", "(result (own $network))", "(result i32)"],
     [
         "resolve",

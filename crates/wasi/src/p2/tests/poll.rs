@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use rustix::fs::{CWD, Mode, OFlags, mkfifoat};
 use wasmr_runtime::InterruptHandle;
 
-use super::{READ, WRITE, built, in_dir, open};
+use super::{FOLLOW, READ, WRITE, built, in_dir, open};
 use crate::ctx::WasiCtx;
 use crate::p2::filesystem::descriptor::{read_via_stream, write_via_stream};
+use crate::p2::filesystem::paths::open_at;
 use crate::p2::filesystem::types::OpenFlags;
 use crate::p2::io::to_debug_string;
 use crate::p2::output::OutputStream;
@@ -200,13 +201,15 @@ fn an_interrupt_ends_every_wait() {
     let dir = tempfile::tempdir().unwrap();
     mkfifoat(CWD, dir.path().join("fifo"), Mode::from_raw_mode(0o600)).unwrap();
     let (mut ctx, root) = in_dir(dir.path(), false);
+    // A FIFO without a writer, whose open waits for one.
+    mkfifoat(CWD, dir.path().join("other"), Mode::from_raw_mode(0o600)).unwrap();
     let both = open(&mut ctx, root, "fifo", OpenFlags::empty(), READ | WRITE).unwrap();
     let reader = read_via_stream(&mut ctx, both.borrow(), 0).unwrap().unwrap().borrow();
     let writer = write_via_stream(&mut ctx, both.borrow(), 0).unwrap().unwrap().borrow();
     let pollable = subscribe_input(&mut ctx, reader).unwrap().borrow();
     let late = subscribe_instant(&mut ctx, u64::MAX).unwrap().borrow();
     type Wait<'a> = Box<dyn FnMut(&mut crate::p2::P2Ctx) -> Result<(), End> + 'a>;
-    let waits: [(&str, Wait<'_>); 7] = [
+    let waits: [(&str, Wait<'_>); 8] = [
         ("blocking-read", Box::new(|ctx| streams::blocking_read(ctx, reader, 1).map(drop))),
         ("blocking-skip", Box::new(|ctx| streams::blocking_skip(ctx, reader, 1).map(drop))),
         ("block", Box::new(|ctx| block(ctx, pollable))),
@@ -220,6 +223,7 @@ fn an_interrupt_ends_every_wait() {
                 }
             }),
         ),
+        ("open-at", Box::new(|ctx| open_at(ctx, root, FOLLOW, "other".into(), OpenFlags::empty(), READ).map(drop))),
         // The pipe is full now, and the stream is to be writable after the flush.
         ("blocking-flush", Box::new(|ctx| streams::blocking_flush(ctx, writer).map(drop))),
     ];
