@@ -412,8 +412,8 @@ pub mod component {
         List, LoadedComponent, Lower, LowerParams, LowerPayload, LowerReturn, NameTaken, Params, Payload, Resource,
         ResourceAny, ResourceType, TypedFunc, Val, ValueError, func_type_text, val_type_text,
     };
-    pub use wasmr_component::ComponentError;
-    pub use wasmr_engine::Component;
+    pub use wasmr_component::{ComponentError, ComposeError, PlugError, PlugFailure};
+    pub use wasmr_engine::{Component, ComponentSource};
 }
 
 /// The cache of an engine: [`Config::cache`].

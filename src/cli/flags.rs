@@ -99,6 +99,11 @@ pub struct RunFlags {
     #[arg(long, value_name = "NAME=FILE", value_parser = PreloadSpec::parse)]
     pub preload: Vec<PreloadSpec>,
 
+    /// Compose the component with the component FILE, whose exports it or another plug imports, by name and type
+    #[cfg(feature = "component")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub plug: Vec<PathBuf>,
+
     /// Listen on a TCP address, and give the program the socket as a descriptor after its directories. Example:
     /// --listen 127.0.0.1:8080
     #[arg(long, value_name = "ADDR:PORT", value_parser = values::parse_listen)]
@@ -324,6 +329,11 @@ pub struct InspectFlags {
     /// Print the imports and exports of a component in the interface language WIT
     #[arg(long, conflicts_with = "json")]
     pub wit: bool,
+
+    /// Show the component composed with the component FILE, as `run --plug` composes them
+    #[cfg(feature = "component")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub plug: Vec<PathBuf>,
 
     /// The module or component: a .wasm or .wat file, or - for standard input
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]

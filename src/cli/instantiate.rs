@@ -10,19 +10,22 @@ use wasmr_core::count::Count;
 use super::guest::Guest;
 use super::load;
 use super::missing::{self, Preloads};
-use super::plan::{Linking, UnknownImports};
+use super::plan::{Linking, RunPlan, UnknownImports};
+#[cfg(feature = "component")]
+use super::plug;
 use super::report::exact_size;
 use super::stats::{MaybeStats, Phase, enter};
 
-/// Loads the program.
-pub fn load_program(
-    engine: &Engine,
-    path: &Path,
-    allow_precompiled: bool,
-    stats: &MaybeStats,
-) -> anyhow::Result<load::Program> {
+/// Loads the program of a plan.
+pub fn load_program(engine: &Engine, plan: &RunPlan, stats: &MaybeStats) -> anyhow::Result<load::Program> {
     enter(stats, Phase::Load);
-    let program = load::program(engine, path, allow_precompiled)?;
+    #[cfg(feature = "component")]
+    let program = match plan.plugs.as_slice() {
+        [] => load::program(engine, &plan.module, plan.allow_precompiled)?,
+        plugs => load::Program::Component(plug::compose(engine, &plan.module, plugs)?),
+    };
+    #[cfg(not(feature = "component"))]
+    let program = load::program(engine, &plan.module, plan.allow_precompiled)?;
     if let Some(stats) = stats {
         match &program {
             load::Program::Module(module) => stats.module(module),
@@ -104,7 +107,7 @@ pub fn instantiate(
 }
 
 /// Returns the error for a module that declares more than the limits or the system allow, with the option that sets the limit.
-fn resource_error(name: &str, error: ResourceError) -> anyhow::Error {
+pub fn resource_error(name: &str, error: ResourceError) -> anyhow::Error {
     let name = printable(name);
     match error {
         ResourceError::MemoryLimit { asked, limit, used } => {

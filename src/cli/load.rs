@@ -15,6 +15,8 @@ use std::path::Path;
 use anyhow::{Context, anyhow, bail};
 use clap::CommandFactory;
 use wasmr::cache::FileState;
+#[cfg(feature = "component")]
+use wasmr::component::{ComponentSource, ComposeError};
 use wasmr::limits::DEFAULT_MAX_MODULE_SIZE;
 use wasmr::{Engine, Inspection, Module, ModuleBytes, ModuleError, bytes_from_input};
 
@@ -78,6 +80,13 @@ pub fn program(engine: &Engine, path: &Path, allow_precompiled: bool) -> anyhow:
     unsafe { Module::deserialize(engine, bytes.as_ref().to_vec()) }
         .map(Program::Module)
         .with_context(|| cannot_load(path))
+}
+
+/// Reads the file of a component, which is decoded later. A core module is `None`.
+#[cfg(feature = "component")]
+pub fn component_source(path: &Path, limit: u64, with_state: bool) -> anyhow::Result<Option<ComponentSource>> {
+    let Input { bytes, state } = input(path, limit, with_state)?;
+    Ok(is_component(bytes.as_ref()).then(|| ComponentSource::of_file(bytes, name(path), state)))
 }
 
 /// Returns true if the bytes begin like a component, in binary or as text. Both are decided without reading further than the first
@@ -145,7 +154,7 @@ pub fn inspection(path: &Path) -> anyhow::Result<Inspected> {
     let bytes = bytes_from_input(bytes, Path::new(&name)).with_context(|| cannot_load(path))?;
     #[cfg(feature = "component")]
     if wasmr::component::Component::is_component(bytes.as_ref()) {
-        let component = ComponentInspection::new(&bytes, &name, threads);
+        let component = ComponentInspection::new(&[(bytes, name)], threads).map_err(ComposeError::without_plugs);
         return component.map(Inspected::Component).with_context(|| cannot_load(path));
     }
     Inspection::new(bytes, &name, threads)
@@ -153,7 +162,8 @@ pub fn inspection(path: &Path) -> anyhow::Result<Inspected> {
         .with_context(|| cannot_load(path))
 }
 
-fn cannot_load(path: &Path) -> String {
+/// Returns the sentence above the reason why a file cannot be loaded.
+pub fn cannot_load(path: &Path) -> String {
     format!("cannot load `{}`", printable_word(path))
 }
 

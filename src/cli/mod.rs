@@ -41,6 +41,8 @@ mod net;
 mod option_keys;
 pub mod panics;
 mod plan;
+#[cfg(feature = "component")]
+mod plug;
 mod position;
 mod preload;
 mod report;

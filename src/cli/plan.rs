@@ -52,6 +52,9 @@ pub struct RunPlan {
     pub allow_precompiled: bool,
     /// Libraries to instantiate first, in order.
     pub preload: Vec<PreloadSpec>,
+    /// Components to compose the program with.
+    #[cfg(feature = "component")]
+    pub plugs: Vec<PathBuf>,
     /// The function to call.
     pub entry: Entry,
     /// The guest's words after MODULE.
@@ -144,6 +147,8 @@ pub fn resolve(flags: RunFlags) -> anyhow::Result<RunPlan> {
     check_names(&flags.preload)?;
     let libraries = flags.preload.iter().map(|library| &library.file);
     let files = libraries.chain(&flags.env_file).chain([&module]);
+    #[cfg(feature = "component")]
+    let files = files.chain(&flags.plug);
     load::check_standard_input(files.map(PathBuf::as_path))?;
     let args = guest_args(&flags.args)?;
     let name = flags.argv0.unwrap_or_else(|| load::name(&module));
@@ -240,6 +245,8 @@ pub fn resolve(flags: RunFlags) -> anyhow::Result<RunPlan> {
             late_libraries: late_libraries(&args),
         },
         preload: flags.preload,
+        #[cfg(feature = "component")]
+        plugs: flags.plug,
         entry,
         args,
         late: flags.late,

@@ -97,7 +97,7 @@ fn execute(
     if let Some(stats) = stats {
         stats.engine(&engine);
     }
-    let module = match load_program(&engine, &plan.module, plan.allow_precompiled, stats)? {
+    let module = match load_program(&engine, &plan, stats)? {
         Program::Module(module) => ManuallyDrop::new(module),
         #[cfg(feature = "component")]
         Program::Component(component) => {

@@ -19,6 +19,7 @@ use super::component::{call, names};
 use super::end::{End, stopped_by};
 use super::exit::UsageError;
 use super::guest::Guest;
+use super::instantiate::resource_error;
 use super::plan::{Entry, RunPlan, UnknownImports};
 use super::report::{self, printable_word};
 use super::stats::{MaybeStats, Phase, enter};
@@ -40,7 +41,7 @@ pub fn execute(
     if let Some(library) = plan.preload.first() {
         let library = printable_word(&library.file);
         bail!(UsageError(format!(
-            "`{file}` is a component, and --preload links core modules such as `{library}` only"
+            "`{file}` is a component, and --preload links core modules such as `{library}` only; --plug composes components"
         )));
     }
     let mut linker: Linker<Guest> = Linker::new();
@@ -73,6 +74,9 @@ pub fn execute(
             return Ok(stopped_by(&mut store, stop));
         }
         Err(InstantiateError::Link(error)) => return Err(imports_error(&file, component, error)),
+        Err(InstantiateError::Core(wasmr::InstantiateError::Resource(error))) => {
+            return Err(resource_error(component.name(), error));
+        }
         Err(error) => return Err(anyhow!(error).context(format!("cannot instantiate `{file}`"))),
     };
     let func = instance.get_func(&mut *store, &call.name);
@@ -99,6 +103,15 @@ pub fn execute(
         return Ok(stopped_by(&mut store, Stop::exit(1)));
     }
     Ok(End::Returned)
+}
+
+/// Returns the imports of a component that a run does not define, as lines.
+pub fn lacking(component: &Component) -> anyhow::Result<Vec<String>> {
+    let mut linker: Linker<Guest> = Linker::new();
+    p2::link::add_imports_to_linker(&mut linker, &component.component, ctx)?;
+    let Err(error) = linker.prepare(component) else { return Ok(Vec::new()) };
+    // The first line is about the component.
+    Ok(error.to_string().lines().skip(1).map(|line| line.trim_start().to_owned()).collect())
 }
 
 /// Returns true if the program did not succeed.
@@ -199,6 +212,16 @@ fn imports_error(file: &str, component: &Component, error: ComponentLinkError) -
     let mut text = error.to_string();
     if needs_http {
         text.push_str("\nhint: `wasi:http` is not there yet; it comes with a command `serve`");
+        text.push_str("; with -W unknown-imports-trap the component runs until it calls such an import");
+    }
+    for failure in error.failures.iter().filter(|failure| failure.found.is_none()) {
+        let import = component.component.imports.iter().find(|import| *import.name == *failure.import);
+        let Some(import) = import.filter(|import| !import.name.starts_with("wasi:")) else { continue };
+        let [importer, name] = [&import.importer, &import.name].map(|name| printable(name));
+        let hint = format!("\nhint: `{importer}` imports `{name}`; --plug FILE adds a component that exports it");
+        if !text.contains(&hint) {
+            text.push_str(&hint);
+        }
     }
     if let Some(needed) = needed.filter(|needed| own.as_ref() < Some(needed)) {
         let _ = write!(text, "\nhint: the component needs WASI {needed}; this wasmr has {}", p2::interfaces::VERSION);

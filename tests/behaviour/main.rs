@@ -14,6 +14,8 @@ mod component_calls;
 #[cfg(feature = "component")]
 mod component_echo;
 #[cfg(feature = "component")]
+mod component_plugs;
+#[cfg(feature = "component")]
 mod component_sockets;
 #[cfg(feature = "component")]
 mod component_streams;

@@ -15,7 +15,6 @@ use crate::host_func::argument_error;
 use crate::lower::post_return;
 use crate::pre::Linked;
 use crate::state::{InstanceKey, LiveOptions, State};
-use crate::type_text::func_text;
 use crate::typed::{Interface, LiftReturn, LowerParams, ParamError, check_func};
 use crate::value::Val;
 
@@ -45,7 +44,7 @@ impl Func {
 
     /// Returns the type in WIT syntax.
     pub fn type_text(&self) -> String {
-        func_text(&self.linked.component.types, self.ty())
+        wasmr_component::func_type_text(&self.linked.component.types, self.ty())
     }
 
     /// Returns the types of the component, and the function's type among them.

@@ -9,7 +9,7 @@
 //! - `abi` walks types to pass values. A [`Val`] is a value of any type; `typed` passes Rust types.
 //! - `func` calls a guest's export. `lower` answers a guest's call of an import: the import is a function of the host (`host_func`), a
 //!   function of another component instance, or one of the `builtins`. `call` is the only call of core functions.
-//! - `error` is the reason why a value could not be passed, and `type_text` shows types in messages.
+//! - `error` is the reason why a value could not be passed.
 //!
 //! # Invariants
 //! What a guest passes is checked before it is used, so a guest can neither make the host panic nor make it allocate more than its
@@ -39,7 +39,6 @@ mod pre;
 pub mod private;
 mod resource;
 mod state;
-mod type_text;
 mod typed;
 mod value;
 
@@ -52,9 +51,9 @@ pub use loaded::LoadedComponent;
 pub use matching::{ComponentLinkError, ImportFailure};
 pub use pre::{ComponentPre, InstantiateError};
 pub use resource::{Resource, ResourceAny, ResourceType};
-pub use type_text::{func_text as func_type_text, type_text as val_type_text};
 pub use typed::{
     Abi, ComponentType, GuestBytes, Interface, Lift, LiftParams, LiftPayload, LiftReturn, Lower, LowerParams,
     LowerPayload, LowerReturn, Params, Payload,
 };
 pub use value::{List, Val};
+pub use wasmr_component::{func_type_text, val_type_text};

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use wasmr_component::{Component, ImportItem, InstanceType, InterfaceName};
+use wasmr_component::{Component, ImportItem, InstanceType, InterfaceName, func_type_text};
 use wasmr_core::subtype::extern_matches;
 use wasmr_core::types::ExternType;
 use wasmr_runtime::LoadedModule;
@@ -13,7 +13,6 @@ use crate::linker::{Definition, Names};
 use crate::loaded::LoadedComponent;
 use crate::pre::{Provided, host_resources, path_text};
 use crate::resource::ResourceType;
-use crate::type_text;
 use crate::typed::Interface;
 
 /// The items of the host that a component uses and for which no definition fits.
@@ -262,7 +261,7 @@ fn describe<T: 'static>(
     let path = &component.import_paths[index];
     let import = component.imports[path.import as usize].name.to_string();
     let expected = match item {
-        Some(ImportItem::Func(ty)) => type_text::func_text(&component.types, *ty),
+        Some(ImportItem::Func(ty)) => func_type_text(&component.types, *ty),
         Some(ImportItem::Instance(_)) => "instance".to_owned(),
         Some(ImportItem::Module { .. }) => "core module".to_owned(),
         Some(ImportItem::Resource(_)) => "resource".to_owned(),

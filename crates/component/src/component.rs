@@ -9,6 +9,7 @@ use wasmr_core::types::{ExternType, FuncType as CoreType};
 use wasmr_module::binary_checks::has_component_header;
 use wasmr_module::{ExternKind, Features, Module, ModuleBytes, Validity};
 
+use crate::compose::{ComposeError, Plan};
 use crate::decode::{self, Decoding};
 use crate::error::ComponentError;
 use crate::flatten;
@@ -33,7 +34,7 @@ pub struct Component {
     pub modules: Vec<Arc<Module>>,
     /// The steps of instantiation, in order.
     pub steps: Vec<Step>,
-    /// The component instances: the parent of each, which is `None` for the component itself.
+    /// The component instances: the parent of each, which is `None` for the component itself and for its plugs.
     pub instances: Vec<Option<InstanceId>>,
     /// The resource types.
     pub resources: Vec<ResourceDef>,
@@ -47,6 +48,8 @@ pub struct Component {
     pub builtins: Vec<Builtin>,
     /// The component's exports.
     pub exports: Exports,
+    /// The imports that plugs provide.
+    pub plugs: Vec<Plug>,
     /// Owner of the types of core functions in [`ImportItem::Module`].
     pub(crate) core_types: Option<registry::Types>,
 }
@@ -67,8 +70,33 @@ impl Component {
         types: &Arc<TypeRegistry>,
         validity: &mut dyn FnMut(usize) -> Validity,
     ) -> Result<Component, ComponentError> {
-        let decoded = decode::decode(&Decoding { bytes, name, features, registry: types }, validity)?;
-        flatten::flatten(decoded, name, types).map_err(|error| ComponentError::new(&error, name))
+        let part = Part { bytes, name };
+        Component::compose(&[part], features, types, &mut |_, module| validity(module))
+            .map_err(ComposeError::without_plugs)
+    }
+
+    /// Composes a component, the first of `parts`, with plugs: components whose exports are what it or another plug imports, by name
+    /// and type. Each plug is instantiated once. An import that no plug exports remains an import of the composition, whose exports are
+    /// those of the first part.
+    ///
+    /// The first plug, in the order of `parts`, that exports the name of an import provides it. A compatible version will do if
+    /// no plug has the name itself ([`NameMap`](crate::NameMap)). A plug's own exports do not count for its imports, so that a plug can
+    /// stand between a component and another plug.
+    ///
+    /// `validity` is as for [`Component::new`], by the number of the part and that of the module within it.
+    ///
+    /// # Errors
+    /// The first fault of a part; a plug that is of no use; plugs that import from each other; or all items of plugs that are not of
+    /// the type of the import.
+    pub fn compose(
+        parts: &[Part<'_>],
+        features: &Features,
+        types: &Arc<TypeRegistry>,
+        validity: &mut dyn FnMut(usize, usize) -> Validity,
+    ) -> Result<Component, ComposeError> {
+        let decoded = decode::decode(&Decoding { parts, features, registry: types }, validity)?;
+        let plan = Plan::new(&decoded, parts)?;
+        flatten::flatten(decoded, parts, &plan, types)
     }
 
     /// Returns true if bytes have the header of a component, of whatever version. A module has the same first four bytes.
@@ -92,9 +120,32 @@ impl Component {
             lowerings: Vec::new(),
             builtins: Vec::new(),
             exports: Exports::default(),
+            plugs: Vec::new(),
             core_types: None,
         }
     }
+}
+
+/// A component of a composition.
+#[derive(Clone, Copy, Debug)]
+pub struct Part<'a> {
+    /// The binary.
+    pub bytes: &'a ModuleBytes,
+    /// Name in messages, usually the file's base name.
+    pub name: &'a str,
+}
+
+/// An import that a plug provides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plug {
+    /// Name of the component that imports.
+    pub importer: Box<str>,
+    /// Name of the import.
+    pub import: Box<str>,
+    /// Name of the plug.
+    pub plug: Box<str>,
+    /// Name of the plug's export.
+    pub export: Box<str>,
 }
 
 /// An import of a component.
@@ -104,6 +155,8 @@ pub struct Import {
     pub name: Box<str>,
     /// Type that the item must have.
     pub item: ImportItem,
+    /// Name of the component that imports it, which is a plug if no other part has the import.
+    pub importer: Box<str>,
 }
 
 /// The type of an item of the host.

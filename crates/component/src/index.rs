@@ -25,8 +25,8 @@ indices! {
     /// A resource type, in [`Component::resources`](crate::Component::resources). Each instantiation of a component that defines a
     /// resource type has a type of its own.
     ResourceId;
-    /// A component instance: the component itself is number 0, each instantiation of a nested component has the next number. A
-    /// handle table and flags belong to it.
+    /// A component instance: plugs and what is nested in them come first, then the component itself, then each instantiation of a
+    /// nested component. A handle table and flags belong to it.
     InstanceId;
     /// A core instance, numbered in the order of the [`Step::Instantiate`](crate::Step)s.
     CoreInstanceId;

@@ -7,26 +7,30 @@
 //! - `decode`: the section loop; `flatten`: the symbolic execution; `error`: [`ComponentError`], the reason for a refusal.
 //! - `types`: the value and function types of the component model, interned.
 //! - `shape`: the layout of each value type in linear memory and in core values.
-//! - `component`: the result.
-//! - `names`: versions of interfaces, and functions of resources. `wit`: text of imports and exports.
+//! - `component`: the result. `compose`: which plug provides which import.
+//! - `names`: versions of interfaces, and functions of resources. `wit`: text of imports and exports;
+//!   `type_text`: text of types in messages.
 
 #![forbid(unsafe_code)]
 
 mod component;
+mod compose;
 mod decode;
 mod error;
 mod flatten;
 mod index;
 mod names;
 mod shape;
+mod type_text;
 mod types;
 mod wit;
 
 pub use component::{
     Builtin, Component, CoreArgs, CoreDef, CoreFuncType, CoreItem, DefinedResource, ExportItem, Exports, FuncDef,
-    Import, ImportItem, ImportPath, InstanceType, Lift, Lowering, ModuleDef, NamedArg, Options, ResourceDef, Step,
-    StringEncoding,
+    Import, ImportItem, ImportPath, InstanceType, Lift, Lowering, ModuleDef, NamedArg, Options, Part, Plug,
+    ResourceDef, Step, StringEncoding,
 };
+pub use compose::{ComposeError, PlugError, PlugFailure};
 pub use error::ComponentError;
 pub use index::{
     BuiltinId, CoreInstanceId, FuncTypeId, ImportPathId, InstanceId, LiftId, LoweringId, ModuleId, OptionsId,
@@ -34,5 +38,6 @@ pub use index::{
 };
 pub use names::{FuncName, InterfaceName, NameMap};
 pub use shape::{FlatType, FuncShape, Layout, MAX_FLAT_PARAMS, MAX_FLAT_RESULTS, Shape, discriminant_size, flags_size};
+pub use type_text::{func_type_text, val_type_text};
 pub use types::{Case, Field, FuncType, TypeDef, TypeTooLarge, Types};
 pub use wit::{World, WorldItem};

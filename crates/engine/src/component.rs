@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use wasmr_cache::{Container, FileState};
 use wasmr_canon::LoadedComponent;
-use wasmr_component::ComponentError;
+use wasmr_component::{ComponentError, ComposeError, Part};
 use wasmr_module::{ModuleBytes, Validity};
 use wasmr_runtime::LoadedModule;
 
@@ -23,6 +23,55 @@ use crate::module_cache::{ComponentCache, ModuleCache, OUTLINE};
 pub struct Component {
     loaded: LoadedComponent,
     modules: Arc<[Module]>,
+}
+
+/// The bytes of a component, in binary or as text.
+#[derive(Clone, Debug)]
+pub struct ComponentSource {
+    bytes: ModuleBytes,
+    name: String,
+    file: Option<FileState>,
+}
+
+/// A component in binary.
+struct Binary {
+    bytes: ModuleBytes,
+    /// True if it was text.
+    is_converted: bool,
+}
+
+impl ComponentSource {
+    /// Takes bytes, which messages call `name`, without copying them.
+    pub fn new(bytes: impl Into<ModuleBytes>, name: impl Into<String>) -> ComponentSource {
+        ComponentSource { bytes: bytes.into(), name: name.into(), file: None }
+    }
+
+    /// Takes the bytes of a file. [`Module::from_file_bytes`] says more about `file`.
+    pub fn of_file(bytes: impl Into<ModuleBytes>, name: impl Into<String>, file: Option<FileState>) -> ComponentSource {
+        ComponentSource { file, ..ComponentSource::new(bytes, name) }
+    }
+
+    /// Returns the bytes.
+    pub fn bytes(&self) -> &ModuleBytes {
+        &self.bytes
+    }
+
+    /// Returns the name that messages use.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the binary, of at most `limit` bytes.
+    fn binary(&self, limit: u64) -> Result<Binary, ComponentError> {
+        let failed = |error| ComponentError::new(&error, &self.name);
+        let size = self.bytes.as_ref().len();
+        if size as u64 > limit {
+            return Err(failed(wasmr_module::ModuleError::too_large(&self.name, size, limit)));
+        }
+        let bytes = wasmr_module::bytes_from_input(self.bytes.clone(), Path::new(&self.name)).map_err(failed)?;
+        let is_converted = self.bytes.as_ref().as_ptr() != bytes.as_ref().as_ptr();
+        Ok(Binary { bytes, is_converted })
+    }
 }
 
 impl Component {
@@ -52,19 +101,48 @@ impl Component {
         name: &str,
         file: Option<&FileState>,
     ) -> Result<Component, ComponentError> {
-        let bytes = bytes.into();
-        let failed = |error| ComponentError::new(&error, name);
-        let config = engine.config();
-        let size = bytes.as_ref().len();
-        if size as u64 > config.max_module_size {
-            return Err(failed(wasmr_module::ModuleError::too_large(name, size, config.max_module_size)));
-        }
-        let binary = wasmr_module::bytes_from_input(bytes.clone(), Path::new(name)).map_err(failed)?;
-        let is_converted = bytes.as_ref().as_ptr() != binary.as_ref().as_ptr();
-        let cached = engine.find_component(&binary, file.filter(|_| !is_converted));
-        let (component, places) = match decode(engine, &binary, name, cached.as_ref()) {
-            // Without the cache, which then has no true outline of a module. If the component is not valid, the error is the same.
-            Err(_) if cached.is_some() => decode(engine, &binary, name, None)?,
+        let source = ComponentSource { bytes: bytes.into(), name: name.to_owned(), file: file.cloned() };
+        Component::compose(engine, &source, &[]).map_err(ComposeError::without_plugs)
+    }
+
+    /// Composes a component with plugs: components whose exports are what it or another plug imports, by name and type.
+    /// [`wasmr_component::Component::compose`] has the rules. The result is a component like any other: what no plug exports is still to
+    /// be defined by a [linker](wasmr_canon::Linker).
+    ///
+    /// # Errors
+    /// The first fault in the bytes of a component, or the reasons why they do not fit together.
+    ///
+    /// # Example
+    /// ```
+    /// use wasmr_engine::{Component, ComponentSource, Engine};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let engine = Engine::default();
+    /// let program = ComponentSource::new(br#"(component
+    ///     (import "acme:math/ops" (instance $ops (export "one" (func (result u32)))))
+    ///     (export "ops" (instance $ops)))"#.to_vec(), "program");
+    /// let plug = ComponentSource::new(br#"(component
+    ///     (core module $m (func (export "one") (result i32) (i32.const 1)))
+    ///     (core instance $i (instantiate $m))
+    ///     (func $one (result u32) (canon lift (core func $i "one")))
+    ///     (instance $ops (export "one" (func $one)))
+    ///     (export "acme:math/ops" (instance $ops)))"#.to_vec(), "plug");
+    /// let component = Component::compose(&engine, &program, &[plug])?;
+    /// assert!(component.component.imports.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn compose(
+        engine: &Engine,
+        component: &ComponentSource,
+        plugs: &[ComponentSource],
+    ) -> Result<Component, ComposeError> {
+        let sources: Vec<&ComponentSource> = [component].into_iter().chain(plugs).collect();
+        let limit = engine.config().max_module_size;
+        let binaries = sources.iter().map(|source| source.binary(limit)).collect::<Result<Vec<_>, _>>()?;
+        let (component, places) = match decode(engine, &sources, &binaries, true) {
+            // Without the cache, which then has no true outline of a module. If a component is not valid, the error is the same.
+            Err(ComposeError::Component(_)) if engine.has_cache() => decode(engine, &sources, &binaries, false)?,
             result => result?,
         };
         let modules = component.modules.iter().zip(places).map(|(module, place)| {
@@ -126,27 +204,36 @@ impl Component {
     }
 }
 
-/// Decodes a component. Modules with an entry in the cache are decoded by their outlines. Returns the place of each module in the
-/// cache.
+/// Decodes and composes components. Modules with an entry in the cache are decoded by their outlines. Returns the place of each module
+/// in the cache.
 fn decode(
     engine: &Engine,
-    binary: &ModuleBytes,
-    name: &str,
-    cached: Option<&ComponentCache>,
-) -> Result<(wasmr_component::Component, Vec<Option<ModuleCache>>), ComponentError> {
+    sources: &[&ComponentSource],
+    binaries: &[Binary],
+    is_cached: bool,
+) -> Result<(wasmr_component::Component, Vec<Option<ModuleCache>>), ComposeError> {
     let config = engine.config();
-    let threads = config.tuning.threads_for(binary.as_ref().len());
+    let parts = sources.iter().zip(binaries);
+    let parts: Vec<Part<'_>> =
+        parts.map(|(source, binary)| Part { bytes: &binary.bytes, name: &source.name }).collect();
+    let mut cached: Option<ComponentCache> = None;
     let mut places: Vec<Option<ModuleCache>> = Vec::new();
-    let mut validity = |index| {
-        let place = cached.map(|cached| cached.module(index));
+    let mut validity = |part: usize, module| {
+        let Binary { bytes, is_converted } = &binaries[part];
+        if module == 0 && is_cached {
+            // The key depends on the types of the parts before.
+            let file = sources[part].file.as_ref().filter(|_| !is_converted);
+            cached = engine.find_component(bytes, file);
+        }
+        let place = cached.as_ref().map(|cached| cached.module(module));
         let outline = place.as_ref().and_then(ModuleCache::container).and_then(Outline::of);
         places.push(place);
         match outline {
             Some(outline) => Validity::Known { outline: ModuleBytes::new(outline) },
-            None => Validity::Unknown { threads },
+            None => Validity::Unknown { threads: config.tuning.threads_for(bytes.as_ref().len()) },
         }
     };
-    let component = wasmr_component::Component::new(binary, name, &config.features, engine.types(), &mut validity)?;
+    let component = wasmr_component::Component::compose(&parts, &config.features, engine.types(), &mut validity)?;
     Ok((component, places))
 }
 

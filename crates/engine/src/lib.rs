@@ -67,7 +67,7 @@ mod workers;
 
 pub use cache_key::Mismatch;
 #[cfg(feature = "component")]
-pub use component::Component;
+pub use component::{Component, ComponentSource};
 pub use config::Config;
 pub use engine::Engine;
 pub use modes::Mode;

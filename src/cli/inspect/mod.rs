@@ -2,11 +2,14 @@
 //!
 //! [`facts`] collects facts about a valid module, [`text`](mod@text) prints them for people, [`as_json`] for tools. Validation accepts
 //! all features. Modules that wasmr does not run, or runs only with `-W`, can therefore be inspected too. The required features are
-//! among the facts. [`component`] does all of this for components.
+//! among the facts. [`component`] does all of this for components, and `composed` adds
+//! those of `--plug`.
 
 mod as_json;
 #[cfg(feature = "component")]
 pub mod component;
+#[cfg(feature = "component")]
+mod composed;
 mod facts;
 mod text;
 
@@ -22,7 +25,7 @@ use facts::Facts;
 /// Inspects a module or component.
 pub fn run(flags: InspectFlags, out: &mut dyn Write) -> anyhow::Result<u8> {
     let file = flags.file.to_string_lossy();
-    let shown = match load::inspection(&flags.file)? {
+    let shown = match inspected(&flags)? {
         Inspected::Module(_) if flags.wit => {
             bail!(UsageError("--wit is for components, and this is a core module".to_string()))
         }
@@ -39,4 +42,13 @@ pub fn run(flags: InspectFlags, out: &mut dyn Write) -> anyhow::Result<u8> {
     };
     report::show(out, &shown).context("cannot print the contents of the file")?;
     Ok(exit::SUCCESS)
+}
+
+/// Loads the module or component, with its plugs.
+fn inspected(flags: &InspectFlags) -> anyhow::Result<Inspected> {
+    #[cfg(feature = "component")]
+    if !flags.plug.is_empty() {
+        return composed::inspect(&flags.file, &flags.plug).map(Inspected::Component);
+    }
+    load::inspection(&flags.file)
 }

@@ -5,14 +5,17 @@ use wasmr_component::{Layout, TypeDef, TypeId};
 use crate::abi::case::Case;
 use crate::abi::{Element, LowerCx, scalar, string, variant_layout};
 use crate::error::{AbiError, Result};
-use crate::type_text::type_text;
 use crate::value::{List, Val};
 
 impl LowerCx<'_> {
     /// Returns the error of a value that is not of the type.
     #[cold]
     pub(crate) fn mismatch(&self, ty: TypeId, value: &Val) -> AbiError {
-        AbiError::host(format!("expected `{}`, found a value of kind `{}`", type_text(self.types, ty), value.kind()))
+        AbiError::host(format!(
+            "expected `{}`, found a value of kind `{}`",
+            wasmr_component::val_type_text(self.types, ty),
+            value.kind()
+        ))
     }
 
     pub(crate) fn check_count(&self, found: usize, expected: usize) -> Result<()> {

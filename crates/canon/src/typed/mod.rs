@@ -39,7 +39,6 @@ use wasmr_core::count::Count;
 use crate::abi::{FlatIn, FlatOut, LiftCx, LowerCx};
 use crate::error::Result;
 use crate::resource::ResourceType;
-use crate::type_text::type_text;
 
 pub use lent::GuestBytes;
 pub use lists::{LiftParams, LiftReturn, LowerParams, LowerReturn, Params};
@@ -136,7 +135,7 @@ impl<'a> Interface<'a> {
 
     /// Returns the error of a type that is not the expected one.
     pub fn mismatch(&self, expected: &str, found: TypeId) -> String {
-        format!("expected `{expected}`, found `{}`", type_text(self.types, found))
+        format!("expected `{expected}`, found `{}`", wasmr_component::val_type_text(self.types, found))
     }
 }
 

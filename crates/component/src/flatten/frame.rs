@@ -12,6 +12,7 @@ use wasmr_module::{ExternKind, Fault};
 
 use super::{Bag, BagId, Flattener, FrameId, Item, MAX_CORE_INSTANCES, Result, item, lost};
 use crate::component::{CoreArgs, CoreDef, CoreItem, DefinedResource, FuncDef, ModuleDef, NamedArg, ResourceDef, Step};
+use crate::compose::PROGRAM;
 use crate::decode::{DeclId, Def};
 use crate::error::fault;
 use crate::index::{CoreInstanceId, FuncTypeId, InstanceId, ModuleId, ResourceId, TypeId};
@@ -98,6 +99,11 @@ impl<'a> Frame<'a> {
         Ended { exports, ty }
     }
 
+    /// Returns true if the frame is that of a part: its imports are those of the host or of plugs.
+    pub(super) fn is_part(&self) -> bool {
+        self.definer.is_none()
+    }
+
     /// Returns the core items of a kind.
     pub(super) fn core(&mut self, kind: ExternKind) -> &mut Vec<CoreDef> {
         &mut self.core[kind as usize]
@@ -118,8 +124,8 @@ impl<'a> Flattener<'a> {
     pub(super) fn execute(&mut self, at: FrameId, def: &'a Def<'a>) -> Result<()> {
         match *def {
             Def::Import { name, ref ty } => {
-                let found = if at == super::ROOT {
-                    self.import(name, ty)?
+                let found = if self.frame(at).is_part() {
+                    self.part_import(at, name, ty)?
                 } else {
                     let found = *self.frame(at).args.get(name).ok_or_else(lost)?;
                     self.learn(at, ty, found, 0)?;
@@ -185,8 +191,8 @@ impl<'a> Flattener<'a> {
                 self.name(name, found);
                 self.append(at, found);
                 self.frame(at).exports.insert(name, found);
-                if at == super::ROOT {
-                    self.export(name, found, ty)?;
+                if self.frame(at).is_part() && self.part == PROGRAM {
+                    self.export(at, name, found, ty)?;
                 }
             }
             Def::Lift { .. }

@@ -1,6 +1,7 @@
-//! Imports of the outermost component: items of the host.
+//! Imports of the component and its plugs that no plug provides: items of the host.
 //!
-//! An item gets an [`ImportPath`] when the component uses it. Resource types get theirs at once, since types refer to them.
+//! An item gets an [`ImportPath`] when a component uses it. Resource types get theirs at once, since types refer to them. Parts of a
+//! composition that import the same name share the import, and its resource types.
 
 use std::sync::Arc;
 
@@ -9,36 +10,49 @@ use wasmparser::types::EntityType;
 use wasmr_core::types::ExternType;
 use wasmr_module::{Fault, core_extern_type};
 
-use super::{Bag, BagId, Flattener, Item, ROOT, Result, check_nesting};
-use crate::component::{FuncDef, Import, ImportItem, ImportPath, InstanceType, ModuleDef, ResourceDef};
+use super::{Bag, BagId, Flattener, FrameId, Item, Result, check_nesting};
+use crate::component::{FuncDef, Import, ImportItem, ImportPath, InstanceType, ModuleDef};
 use crate::error::fault;
 use crate::index::ImportPathId;
 
 impl Flattener<'_> {
     /// Adds an import, and returns its item.
-    pub(super) fn import(&mut self, name: &str, ty: &ComponentEntityType) -> Result<Item> {
+    pub(super) fn import(&mut self, at: FrameId, name: &str, ty: &ComponentEntityType) -> Result<Item> {
         self.budget.pay(name)?;
         // Lossless: the budget is smaller.
-        let import = self.component.imports.len() as u32;
+        let new = self.component.imports.len() as u32;
+        let import = *self.imports.entry(name.into()).or_insert(new);
         let path = ImportPath { import, names: Box::default() };
-        self.resources_of(&path, ty, 0)?;
-        let item = self.import_item(ty, 0)?;
-        self.component.imports.push(Import { name: name.into(), item });
-        self.imported(import, Arc::default(), ty)
+        self.resources_of(at, name, &path, ty, 0)?;
+        let item = self.import_item(at, ty, 0)?;
+        if import == new {
+            let importer = self.parts[self.part].name.into();
+            self.component.imports.push(Import { name: name.into(), item, importer });
+            self.importers.push(self.part);
+        } else {
+            self.merge(import, item)?;
+        }
+        self.imported(at, import, Arc::default(), ty)
     }
 
-    /// Returns the item at a path of names within an import.
-    pub(super) fn imported(&mut self, import: u32, names: Arc<[Box<str>]>, ty: &ComponentEntityType) -> Result<Item> {
+    /// Returns the item at a path of names within an import of a frame.
+    pub(super) fn imported(
+        &mut self,
+        at: FrameId,
+        import: u32,
+        names: Arc<[Box<str>]>,
+        ty: &ComponentEntityType,
+    ) -> Result<Item> {
         Ok(match *ty {
             ComponentEntityType::Func(_) => Item::Func(FuncDef::Import(self.path(import, &names)?)),
             ComponentEntityType::Module(_) => Item::Module(ModuleDef::Import(self.path(import, &names)?)),
             ComponentEntityType::Instance(ty) => {
                 let bag = BagId(self.instances.len());
-                self.instances.push(Bag::Imported { import, names, ty });
+                self.instances.push(Bag::Imported { at, import, names, ty });
                 Item::Instance(bag)
             }
             ComponentEntityType::Type { created: ComponentAnyTypeId::Resource(id), .. } => {
-                Item::Resource(self.frame(ROOT).resource(id.resource())?)
+                Item::Resource(self.frame(at).resource(id.resource())?)
             }
             ComponentEntityType::Type { .. } => Item::Type,
             ComponentEntityType::Component(_) | ComponentEntityType::Value(_) => return Err(self.unsupported(ty)),
@@ -53,7 +67,7 @@ impl Flattener<'_> {
     }
 
     /// Returns the id of a path.
-    fn path(&mut self, import: u32, names: &[Box<str>]) -> Result<ImportPathId> {
+    pub(super) fn path(&mut self, import: u32, names: &[Box<str>]) -> Result<ImportPathId> {
         for name in names {
             self.budget.pay(name)?;
         }
@@ -68,15 +82,21 @@ impl Flattener<'_> {
     }
 
     /// Adds the resource types that an import brings in.
-    fn resources_of(&mut self, path: &ImportPath, ty: &ComponentEntityType, depth: usize) -> Result<()> {
+    fn resources_of(
+        &mut self,
+        at: FrameId,
+        import: &str,
+        path: &ImportPath,
+        ty: &ComponentEntityType,
+        depth: usize,
+    ) -> Result<()> {
         self.budget.pay("")?;
         match *ty {
             ComponentEntityType::Type { created: ComponentAnyTypeId::Resource(id), .. }
-                if self.frame(ROOT).resource(id.resource()).is_err() =>
+                if self.frame(at).resource(id.resource()).is_err() =>
             {
-                let id_of_path = self.path(path.import, &path.names)?;
-                let resource = self.add_resource(ResourceDef::Import(id_of_path));
-                self.frame(ROOT).resources.insert(id.resource(), resource);
+                let resource = self.imported_resource(import, path)?;
+                self.frame(at).resources.insert(id.resource(), resource);
             }
             ComponentEntityType::Instance(id) => {
                 check_nesting(depth)?;
@@ -85,7 +105,8 @@ impl Flattener<'_> {
                     if matches!(export.ty, ComponentEntityType::Type { .. } | ComponentEntityType::Instance(_)) {
                         self.budget.pay(name)?;
                         let names = path.names.iter().cloned().chain([name.as_str().into()]).collect();
-                        self.resources_of(&ImportPath { import: path.import, names }, &export.ty, depth + 1)?;
+                        let path = ImportPath { import: path.import, names };
+                        self.resources_of(at, import, &path, &export.ty, depth + 1)?;
                     }
                 }
             }
@@ -95,23 +116,23 @@ impl Flattener<'_> {
     }
 
     /// Converts the type of an item of the host.
-    fn import_item(&mut self, ty: &ComponentEntityType, depth: usize) -> Result<ImportItem> {
+    fn import_item(&mut self, at: FrameId, ty: &ComponentEntityType, depth: usize) -> Result<ImportItem> {
         Ok(match *ty {
-            ComponentEntityType::Func(id) => ImportItem::Func(self.func_type(ROOT, id)?),
+            ComponentEntityType::Func(id) => ImportItem::Func(self.func_type(at, id)?),
             ComponentEntityType::Instance(id) => {
                 check_nesting(depth)?;
                 let parsed = self.parsed;
                 let mut exports = Vec::new();
                 for (name, export) in &parsed[id].exports {
                     self.budget.pay(name)?;
-                    exports.push((name.as_str().into(), self.import_item(&export.ty, depth + 1)?));
+                    exports.push((name.as_str().into(), self.import_item(at, &export.ty, depth + 1)?));
                 }
                 ImportItem::Instance(InstanceType { exports })
             }
             ComponentEntityType::Module(id) => self.module_type(id)?,
             ComponentEntityType::Type { created, .. } => match created {
-                ComponentAnyTypeId::Resource(id) => ImportItem::Resource(self.frame(ROOT).resource(id.resource())?),
-                ComponentAnyTypeId::Defined(id) => ImportItem::Type(self.defined_type(ROOT, id)?),
+                ComponentAnyTypeId::Resource(id) => ImportItem::Resource(self.frame(at).resource(id.resource())?),
+                ComponentAnyTypeId::Defined(id) => ImportItem::Type(self.defined_type(at, id)?),
                 _ => ImportItem::OtherType,
             },
             ComponentEntityType::Component(_) | ComponentEntityType::Value(_) => return Err(self.unsupported(ty)),

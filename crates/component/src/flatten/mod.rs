@@ -1,6 +1,7 @@
-//! Executes the instantiations of a component symbolically: takes the definitions of `decode`, gives the [`Component`].
+//! Executes the instantiations of a component symbolically: takes the definitions of `decode` and the plan of `compose`, gives the
+//! [`Component`].
 //!
-//! Each instantiation of a component, the outermost included, is a [`Frame`], which executes the component's definitions in order.
+//! Each instantiation of a component, the outermost and its plugs included, is a [`Frame`], which executes the component's definitions in order.
 //! Most only append to an index space of the frame. Those with an effect at run time also append a step: they instantiate a core
 //! module, define a resource type or use canonical options. Component instances leave nothing but a number.
 //!
@@ -18,6 +19,7 @@ mod canon;
 mod exports;
 mod frame;
 mod imports;
+mod plugs;
 mod types;
 
 use std::collections::HashMap;
@@ -28,9 +30,10 @@ use wasmparser::types::Types as ParserTypes;
 use wasmr_core::registry::{self, TypeRegistry};
 use wasmr_module::{Fault, Module, ModuleError};
 
-use crate::component::{Component, CoreItem, FuncDef, ImportPath, ModuleDef, Options};
+use crate::component::{Component, CoreItem, FuncDef, ImportPath, ModuleDef, Options, Part};
+use crate::compose::{ComposeError, PROGRAM, Plan, PlugError, PlugFailure};
 use crate::decode::{ComponentDecl, DeclId, Decoded, Def, Operand};
-use crate::error::fault;
+use crate::error::{ComponentError, fault};
 use crate::index::{ImportPathId, InstanceId, OptionsId, ResourceId};
 use frame::Frame;
 
@@ -97,9 +100,12 @@ enum Item {
 enum Bag<'a> {
     /// Items by name.
     Exports(HashMap<&'a str, Item>),
-    /// An instance of the host.
-    Imported { import: u32, names: Arc<[Box<str>]>, ty: ComponentInstanceTypeId },
+    /// An instance of the host, which the frame `at` imports.
+    Imported { at: FrameId, import: u32, names: Arc<[Box<str>]>, ty: ComponentInstanceTypeId },
 }
+
+/// Place of a resource type of the host: the import or its track, and the names within it.
+type ResourcePlace = (Box<str>, Box<[Box<str>]>);
 
 /// The state of flattening.
 struct Flattener<'a> {
@@ -108,6 +114,8 @@ struct Flattener<'a> {
     /// Exports of each core module by name, once one was looked up. Large modules have thousands, of which others import most.
     module_exports: Vec<Option<HashMap<&'a str, CoreItem>>>,
     parsed: &'a ParserTypes,
+    parts: &'a [Part<'a>],
+    plan: &'a Plan<'a>,
     component: Component,
     frames: Vec<Frame<'a>>,
     instances: Vec<Bag<'a>>,
@@ -116,20 +124,36 @@ struct Flattener<'a> {
     core_instances: u32,
     core_types: registry::Types,
     budget: Budget,
+    /// Number of the part that is being flattened.
+    part: usize,
+    /// Frames of the parts.
+    part_frames: Vec<Option<FrameId>>,
+    /// Indices in [`Component::imports`] by name.
+    imports: HashMap<Box<str>, u32>,
+    /// For each import the part that had it first.
+    importers: Vec<usize>,
+    /// Resource types of the host, each with the part that had it first.
+    resources: HashMap<ResourcePlace, (ResourceId, usize)>,
+    /// Differences between the types of the parts.
+    failures: Vec<PlugFailure>,
 }
 
-/// The outermost component's frame.
-const ROOT: FrameId = FrameId(0);
-
-/// Flattens a decoded component.
-pub(crate) fn flatten(decoded: Decoded<'_>, name: &str, registry: &Arc<TypeRegistry>) -> Result<Component> {
-    let Decoded { decls, modules, types } = decoded;
+/// Flattens a component and its plugs.
+pub(crate) fn flatten(
+    decoded: Decoded<'_>,
+    parts: &[Part<'_>],
+    plan: &Plan<'_>,
+    registry: &Arc<TypeRegistry>,
+) -> std::result::Result<Component, ComposeError> {
+    let Decoded { decls, parts: roots, modules, types } = decoded;
     let mut flattener = Flattener {
         decls: &decls,
         modules: &modules,
         module_exports: vec![None; modules.len()],
         parsed: &types,
-        component: Component::empty(name, modules.clone()),
+        parts,
+        plan,
+        component: Component::empty(parts[PROGRAM].name, modules.clone()),
         frames: Vec::new(),
         instances: Vec::new(),
         options: HashMap::new(),
@@ -137,10 +161,20 @@ pub(crate) fn flatten(decoded: Decoded<'_>, name: &str, registry: &Arc<TypeRegis
         core_instances: 0,
         core_types: registry::Types::new(registry),
         budget: Budget(MAX_COST),
+        part: PROGRAM,
+        part_frames: vec![None; parts.len()],
+        imports: HashMap::new(),
+        importers: Vec::new(),
+        resources: HashMap::new(),
+        failures: Vec::new(),
     };
-    flattener.enter(DeclId(decls.len() - 1), None, None, HashMap::new(), None)?;
-    flattener.run()?;
-    let Flattener { mut component, core_types, .. } = flattener;
+    for &part in &plan.order {
+        flattener.part(part, roots[part]).map_err(|error| ComponentError::new(&error, parts[part].name))?;
+    }
+    let Flattener { mut component, core_types, failures, .. } = flattener;
+    if !failures.is_empty() {
+        return Err(PlugError::Types(failures).into());
+    }
     component.core_types = Some(core_types);
     Ok(component)
 }
@@ -170,9 +204,17 @@ impl<'a> Flattener<'a> {
         Ok(id)
     }
 
-    /// Executes the outermost frame, and those that it enters.
-    fn run(&mut self) -> Result<()> {
-        let mut active = vec![ROOT];
+    /// Flattens a part. Those that provide its imports were flattened before.
+    fn part(&mut self, part: usize, root: DeclId) -> Result<()> {
+        self.part = part;
+        let frame = self.enter(root, None, None, HashMap::new(), None)?;
+        self.part_frames[part] = Some(frame);
+        self.run(frame)
+    }
+
+    /// Executes the frame of a part, and those that it enters.
+    fn run(&mut self, root: FrameId) -> Result<()> {
+        let mut active = vec![root];
         while let Some(&at) = active.last() {
             let frame = &mut self.frames[at.0];
             let decls = self.decls;
@@ -211,8 +253,9 @@ impl<'a> Flattener<'a> {
 
     /// Ends a frame. Its exports are an instance of the frame that entered it.
     fn leave(&mut self, at: FrameId, parent: Option<FrameId>) -> Result<()> {
-        let ended = self.frame(at).end();
+        // Other parts may use the exports and resource types of a part.
         let Some(parent) = parent else { return Ok(()) };
+        let ended = self.frame(at).end();
         let bag = BagId(self.instances.len());
         self.instances.push(Bag::Exports(ended.exports));
         self.frame(parent).instances.push(bag);
@@ -247,13 +290,18 @@ impl<'a> Flattener<'a> {
 
     /// Returns an export of an instance.
     fn lookup(&mut self, bag: BagId, name: &str) -> Result<Item> {
+        self.find(bag, name)?.ok_or_else(lost)
+    }
+
+    /// Returns an export of an instance; `None` if it has none of that name.
+    fn find(&mut self, bag: BagId, name: &str) -> Result<Option<Item>> {
         match &self.instances[bag.0] {
-            Bag::Exports(exports) => exports.get(name).copied().ok_or_else(lost),
-            &Bag::Imported { import, ref names, ty } => {
-                let names = names.iter().cloned().chain([name.into()]).collect();
+            Bag::Exports(exports) => Ok(exports.get(name).copied()),
+            &Bag::Imported { at, import, ref names, ty } => {
                 let parsed = self.parsed;
-                let export = parsed[ty].exports.get(name).ok_or_else(lost)?;
-                self.imported(import, names, &export.ty)
+                let Some(export) = parsed[ty].exports.get(name) else { return Ok(None) };
+                let names = names.iter().cloned().chain([name.into()]).collect();
+                self.imported(at, import, names, &export.ty).map(Some)
             }
         }
     }

@@ -11,6 +11,7 @@
 mod interface;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt::{self, Write};
 use std::sync::Arc;
 
@@ -19,7 +20,9 @@ use wasmparser::types::Types;
 use wasmr_core::registry::TypeRegistry;
 use wasmr_module::{Fault, Features, ModuleBytes, ModuleError, Validity};
 
-use crate::decode::{self, Decoding, Def};
+use crate::component::Part;
+use crate::compose::{ComposeError, PROGRAM, Plan};
+use crate::decode::{self, Decoded, Decoding, Def};
 use crate::error::{ComponentError, fault};
 use crate::names::InterfaceName;
 use interface::{Known, Origin, Printer};
@@ -70,31 +73,65 @@ impl World {
     /// # Errors
     /// Those of [`Component::new`](crate::Component::new), except faults in function bodies; and if the text is over a limit.
     pub fn new(bytes: &ModuleBytes, name: &str, features: &Features) -> Result<World, ComponentError> {
+        World::composed(&[Part { bytes, name }], features).map_err(ComposeError::without_plugs)
+    }
+
+    /// Reads the world of components that were composed before with the same features: the exports of the first, and the imports that no
+    /// plug provides.
+    ///
+    /// # Errors
+    /// As for [`Component::compose`](crate::Component::compose), except faults in function bodies and types that do not fit; and
+    /// if the text is over a limit.
+    pub fn composed(parts: &[Part<'_>], features: &Features) -> Result<World, ComposeError> {
         let registry = Arc::new(TypeRegistry::new());
-        let decoding = Decoding { bytes, name, features, registry: &registry };
-        let decoded = decode::decode(&decoding, &mut |_| Validity::KnownBodies)?;
-        let defs = decoded.decls.last().map(|decl| &decl.defs[..]).unwrap_or_default();
-        read(&decoded.types, defs).map_err(|error| ComponentError::new(&error, name))
+        let decoding = Decoding { parts, features, registry: &registry };
+        let decoded = decode::decode(&decoding, &mut |_, _| Validity::KnownBodies)?;
+        let plan = Plan::new(&decoded, parts)?;
+        Ok(read(&decoded, &plan).map_err(|error| ComponentError::new(&error, parts[PROGRAM].name))?)
     }
 }
 
-fn read(types: &Types, defs: &[Def<'_>]) -> Result<World, ModuleError> {
+fn read(decoded: &Decoded<'_>, plan: &Plan<'_>) -> Result<World, ModuleError> {
     let mut world = World { imports: Vec::new(), exports: Vec::new(), packages: Vec::new() };
     let mut known = Known::default();
+    let mut known_imports = HashMap::new();
     let mut size = 0;
-    for def in defs {
-        let (name, ty, is_import) = match def {
-            Def::Import { name, ty } => (*name, ty, true),
-            Def::Export { name, ty, .. } => (*name, ty, false),
-            _ => continue,
-        };
-        let item = item(types, &mut known, name, ty)?;
-        size += item.text.len() + 2 * item.body.len();
-        if size > MAX_TEXT {
-            return Err(fault(Fault::OverLimit, format!("its interfaces take more than {MAX_TEXT} bytes as text")));
+    // The first part is the program.
+    for (part, root) in decoded.parts.iter().enumerate() {
+        for def in &decoded.decls[root.0].defs {
+            let (name, ty, is_import) = match def {
+                Def::Import { name, ty } => (*name, ty, true),
+                Def::Export { name, ty, .. } => (*name, ty, false),
+                _ => continue,
+            };
+            let is_shown = if is_import { !plan.links[part].contains_key(name) } else { part == PROGRAM };
+            if !is_shown {
+                continue;
+            }
+            let item = item(&decoded.types, &mut known, name, ty)?;
+            size += item.text.len() + 2 * item.body.len();
+            if size > MAX_TEXT {
+                return Err(fault(Fault::OverLimit, format!("its interfaces take more than {MAX_TEXT} bytes as text")));
+            }
+            world.add_interface(name, &item.body);
+            if !is_import {
+                world.exports.push(item);
+                continue;
+            }
+            // Of two parts with the same import, the one with more members shows.
+            match known_imports.entry(name) {
+                Entry::Vacant(place) => {
+                    place.insert(world.imports.len());
+                    world.imports.push(item);
+                }
+                Entry::Occupied(place) => {
+                    let other = &mut world.imports[*place.get()];
+                    if other.members.len() < item.members.len() {
+                        *other = item;
+                    }
+                }
+            }
         }
-        world.add_interface(name, &item.body);
-        if is_import { &mut world.imports } else { &mut world.exports }.push(item);
     }
     Ok(world)
 }

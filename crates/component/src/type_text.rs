@@ -2,20 +2,21 @@
 
 use std::fmt::Write;
 
-use wasmr_component::{FuncTypeId, TypeDef, TypeId, Types};
+use crate::index::{FuncTypeId, TypeId};
+use crate::types::{TypeDef, Types};
 
 /// Bytes of text after which the rest of a type is left out.
 const MOST: usize = 400;
 
 /// Returns a type in WIT syntax. Types of resources have no names here.
-pub fn type_text(types: &Types, ty: TypeId) -> String {
+pub fn val_type_text(types: &Types, ty: TypeId) -> String {
     let mut text = String::new();
     write_type(types, ty, &mut text);
     text
 }
 
 /// Returns a function type in WIT syntax.
-pub fn func_text(types: &Types, ty: FuncTypeId) -> String {
+pub fn func_type_text(types: &Types, ty: FuncTypeId) -> String {
     let func = types.func(ty);
     let mut text = String::from(if func.is_async { "async func(" } else { "func(" });
     for (index, param) in func.params.iter().enumerate() {
