@@ -10,7 +10,7 @@ use crate::wasi_guest::{LISTS, component};
 fn program(body: &str) -> String {
     component(&format!(
         r#"(func (export "run") (result i32)
-        (local $in i32) (local $out i32)
+        (local $in i32) (local $out i32) (local $pollable i32) (local $at i32)
         (local.set $in (call $stdin))
         (local.set $out (call $stdout))
         {body})"#
@@ -107,6 +107,26 @@ on_every_tier! {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         Run::on(tier).word(file).start_with_stdout(Stdio::from(writer)).end().exits(0).quietly();
+    }
+
+    fn a_poll_may_name_one_pollable_often_but_not_without_limit(tier) {
+        let poll = |count: u32| {
+            let (list, end) = (2 * LISTS, 2 * LISTS + 4 * count);
+            program(&format!(
+                "(drop (memory.grow (i32.const 512)))
+                (local.set $pollable (call $after (i64.const 0)))
+                (local.set $at (i32.const {list}))
+                (loop $more
+                    (i32.store (local.get $at) (local.get $pollable))
+                    (local.set $at (i32.add (local.get $at) (i32.const 4)))
+                    (br_if $more (i32.lt_u (local.get $at) (i32.const {end}))))
+                (global.set $next (i32.const {end}))
+                (call $poll (i32.const {list}) (i32.const {count}) (i32.const 64))
+                (i32.ne (i32.load (i32.const 68)) (i32.const {count}))"
+            ))
+        };
+        in_shell(tier, "\"$@\"", &poll(1 << 18), "").exits(0).quietly();
+        in_shell(tier, "\"$@\"", &poll(3 << 20), "").exits(134).says("larger than the host allows");
     }
 
     fn a_broken_rule_of_a_stream_is_a_trap(tier) {

@@ -28,10 +28,11 @@ pub(crate) mod transfer;
 
 use std::ops::Range;
 
-use wasmr_component::{FuncTypeId, Layout, Shape, TypeId, Types};
+use wasmr_component::{FuncTypeId, Layout, ResourceId, Shape, TypeId, Types};
 use wasmr_runtime::StoreContextMut;
 
 use crate::error::{AbiError, Result};
+use crate::resource::ResourceKey;
 use crate::state::{LiveOptions, State};
 
 /// Length, in bytes, that no list or string in linear memory may reach (`MAX_LIST_BYTE_LENGTH` + 1).
@@ -54,6 +55,9 @@ impl Budget {
 
     /// Cost of an element that is passed on its own, beside its bytes.
     pub(crate) const ELEMENT: usize = 8;
+
+    /// Cost of a handle that is lent: its entry in the scope, and about as much again for what the host does with it.
+    pub(crate) const BORROW: usize = 64;
 
     /// Takes `bytes`.
     #[inline]
@@ -257,6 +261,13 @@ impl<'a> LiftCx<'a> {
         let parts = store.into_parts(options.memory);
         let (memory, state) = (parts.memory, parts.extension);
         LiftCx { types, ty, memory, options, state, scope, budget: Budget(Budget::DEFAULT) }
+    }
+
+    /// Lends a handle of the guest for the call. Returns the type of the resource and its representation.
+    pub(crate) fn lend(&mut self, id: ResourceId, index: u32) -> Result<(ResourceKey, u32)> {
+        self.budget.take(Budget::BORROW)?;
+        let key = self.state.resource(self.options.live, id);
+        Ok((key, self.state.lend(self.options.instance, index, key, self.scope)?))
     }
 }
 

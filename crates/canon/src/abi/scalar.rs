@@ -112,8 +112,7 @@ pub(crate) fn lift_own(cx: &mut LiftCx<'_>, id: ResourceId, index: u32) -> Resul
 
 /// Lends a resource of the guest to the embedder for the call.
 pub(crate) fn lift_borrow(cx: &mut LiftCx<'_>, id: ResourceId, index: u32) -> Result<ResourceAny> {
-    let key = cx.state.resource(cx.options.live, id);
-    let rep = cx.state.lend(cx.options.instance, index, key, cx.scope)?;
+    let (key, rep) = cx.lend(id, index)?;
     let origin = Origin::Lent(cx.state.scope_id(cx.scope));
     Ok(ResourceAny { ty: cx.state.resources[key.0 as usize].ty, rep, origin })
 }

@@ -224,6 +224,7 @@ impl TransferCx<'_> {
                 u64::from(state.give_own(to.instance, key, rep)?)
             }
             TypeDef::Borrow(id) => {
+                self.budget.take(Budget::BORROW)?;
                 let (from, to, scope) = (self.from, self.lower.options, self.lower.scope);
                 let state = self.lower.state();
                 let key = state.resource(from.live, *id);

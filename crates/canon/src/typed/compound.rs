@@ -251,10 +251,7 @@ fn lift_host<R: 'static>(cx: &mut LiftCx<'_>, ty: TypeId, index: u32) -> Result<
             let key = cx.state.resource(cx.options.live, id);
             Ok(Resource::new_own(cx.state.take_own(cx.options.instance, index, key)?))
         }
-        TypeDef::Borrow(id) => {
-            let key = cx.state.resource(cx.options.live, id);
-            Ok(Resource::new_borrow(cx.state.lend(cx.options.instance, index, key, cx.scope)?))
-        }
+        TypeDef::Borrow(id) => Ok(Resource::new_borrow(cx.lend(id, index)?.1)),
         _ => Err(scalar::not_supported()),
     }
 }
