@@ -4,6 +4,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::OnceLock;
 
 use rustix::fs::Timestamps;
+use wasmr_core::limits::MAX_HOST_TRANSFER;
 
 use super::types::{Advice, DescriptorFlags, DescriptorStat, DescriptorType, MetadataHashValue, NewTimestamp};
 use super::{ErrorCode, FileResult, report};
@@ -198,9 +199,10 @@ pub fn read(ctx: &mut P2Ctx, descriptor: Borrow<Descriptor>, length: u64, offset
     }))
 }
 
-/// `[method]descriptor.write`.
+/// `[method]descriptor.write`: writes at most [`MAX_HOST_TRANSFER`] bytes.
 pub fn write(ctx: &mut P2Ctx, descriptor: Borrow<Descriptor>, buffer: &[u8], offset: u64) -> FileResult<u64> {
     let fd = ctx.table.get(descriptor)?.fd;
+    let buffer = &buffer[..buffer.len().min(MAX_HOST_TRANSFER)];
     let written = io::write_at(&mut ctx.wasi, fd, offset, &[std::io::IoSlice::new(buffer)]);
     report(written.map(|written| written as u64))
 }

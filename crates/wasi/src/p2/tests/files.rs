@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use wasmr_core::limits::MAX_HOST_TRANSFER;
+
 use super::{READ, WRITE, in_dir, open};
 use crate::p2::clocks::Datetime;
 use crate::p2::filesystem::descriptor::*;
@@ -103,6 +105,15 @@ fn access_is_that_of_the_open() {
     assert_eq!(get_type(&mut ctx, root).unwrap(), Ok(DescriptorType::Directory));
     assert_eq!(sync(&mut ctx, reader).unwrap(), Ok(()));
     assert_eq!(sync_data(&mut ctx, root).unwrap(), Ok(()));
+}
+
+#[test]
+fn a_write_is_cut_so_that_it_ends_soon() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut ctx, root) = in_dir(dir.path(), false);
+    let file = open(&mut ctx, root, "f", OpenFlags::CREATE, WRITE).unwrap().borrow();
+    let written = write(&mut ctx, file, &vec![0; MAX_HOST_TRANSFER + 1], 0).unwrap();
+    assert_eq!(written, Ok(MAX_HOST_TRANSFER as u64));
 }
 
 #[test]
