@@ -26,6 +26,12 @@ impl<'a> Flattener<'a> {
             Def::Lower { func, ty, ref options, ref core_type } => {
                 let func = *item(&self.frame(at).funcs, func)?;
                 let (ty, options) = (self.func_type(at, ty)?, self.options(at, options)?);
+                // A call passes values by this type on both sides.
+                if let FuncDef::Lift(lift) = func
+                    && self.component.lifts[lift.index()].ty != ty
+                {
+                    return Err(fault(Fault::Invalid, "a function is lowered with a type that is not its own"));
+                }
                 let id = LoweringId(self.component.lowerings.len() as u32);
                 self.component.lowerings.push(Lowering { func, ty, options, core_type: core_type.clone() });
                 self.frame(at).core(ExternKind::Func).push(CoreDef::Lowering(id));

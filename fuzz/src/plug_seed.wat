@@ -1,0 +1,38 @@
+;; A plug for the component of `component_seed.wat`, which the fuzz target `component` changes too.
+(component $plug
+    (import "h:i/j@0.1.0" (instance $host
+        (export "r" (type $r (sub resource)))
+        (export "get" (func (result (own $r))))))
+    (alias export $host "r" (type $r))
+    (core module $libc
+        (memory (export "memory") 1)
+        (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 8)))
+    (core instance $libc (instantiate $libc))
+    (core func $get (canon lower (func $host "get")))
+    (core module $main
+        (import "" "get" (func (result i32)))
+        (func (export "m") (param i32 i32 i32) (result i32) (i32.const 8))
+        (func (export "f") (param i32 i32) (result i32) (i32.const 8)))
+    (core instance $main (instantiate $main (with "" (instance (export "get" (func $get))))))
+    (type $e (enum "one" "two"))
+    (type $v (variant (case "x" u8) (case "y")))
+    (func $m (param "self" (borrow $r)) (param "s" string) (result $v)
+        (canon lift (core func $main "m") (memory (core memory $libc "memory")) (realloc (core func $libc "realloc"))))
+    (func $f (param "l" (list $e)) (result (result string (error u64)))
+        (canon lift (core func $main "f") (memory (core memory $libc "memory")) (realloc (core func $libc "realloc"))))
+    (component $interface
+        (import "r" (type $r (sub resource)))
+        (type $e (enum "one" "two"))
+        (import "e" (type $e' (eq $e)))
+        (type $v (variant (case "x" u8) (case "y")))
+        (import "v" (type $v' (eq $v)))
+        (import "m" (func $m (param "self" (borrow $r)) (param "s" string) (result $v')))
+        (import "f" (func $f (param "l" (list $e')) (result (result string (error u64)))))
+        (export $r' "r" (type $r))
+        (export $e'' "e" (type $e'))
+        (export $v'' "v" (type $v'))
+        (export "[method]r.m" (func $m) (func (param "self" (borrow $r')) (param "s" string) (result $v'')))
+        (export "f" (func $f) (func (param "l" (list $e'')) (result (result string (error u64))))))
+    (instance $out (instantiate $interface (with "r" (type $r)) (with "e" (type $e)) (with "v" (type $v))
+        (with "m" (func $m)) (with "f" (func $f))))
+    (export "a:b/c@0.2.3" (instance $out)))
