@@ -341,6 +341,84 @@ pub mod wasi {
 /// # }
 /// ```
 ///
+/// # Types of imports and exports
+/// A component says what it imports and exports before it is linked: [`imports`](component::LoadedComponent::imports) and
+/// [`exports`](component::LoadedComponent::exports).
+///
+/// ```
+/// use wasmr::Engine;
+/// use wasmr::component::Component;
+/// use wasmr::component::types::{ComponentItem, TypeKind};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let component = Component::new(&Engine::default(), r#"(component
+///     (type $point (record (field "x" f32) (field "y" f32)))
+///     (import "point" (type $named (eq $point)))
+///     (import "acme:draw/canvas@1.0.0" (instance
+///         (export "paper" (type $paper (sub resource)))
+///         (export "dot" (func (param "on" (borrow $paper)) (param "times" u32))))
+///     )
+///     (import "center" (func $center (param "of" (list $named)) (result $named)))
+///     (export "center" (func $center)))"#)?;
+///
+/// let Some(ComponentItem::ComponentInstance(canvas)) = component.get_import("acme:draw/canvas@1.0.0") else {
+///     return Err("the component cannot draw".into());
+/// };
+/// let lines: Vec<String> = canvas.exports().map(|(name, item)| format!("{name}: {item}")).collect();
+/// assert_eq!(lines, ["paper: resource", "dot: func(on: borrow<paper>, times: u32)"]);
+///
+/// for (name, item) in component.exports() {
+///     let ComponentItem::ComponentFunc(func) = item else { continue };
+///     assert_eq!(name, "center");
+///     let (param, ty) = func.params().next().ok_or("no parameter")?;
+///     assert_eq!((param, ty.to_string()), ("of", "list<record { x: f32, y: f32 }>".to_string()));
+///     let TypeKind::Record(fields) = func.result().ok_or("no result")?.kind() else { return Err("no record".into()) };
+///     assert_eq!(fields.iter().map(|(name, _)| *name).collect::<String>(), "xy");
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Records, variants, enums and flags
+/// Macros define Rust types for them: [`record!`](component::record), [`variant!`](component::variant),
+/// [`enumeration!`](component::enumeration) and [`flags!`](component::flags). Each row has the name in Rust and the name in WIT.
+/// The types are parameters and results like any other.
+///
+/// ```
+/// use wasmr::component::{Component, Linker};
+/// use wasmr::{Engine, Store};
+///
+/// wasmr::component::record! {
+///     /// A point.
+///     #[derive(Clone, Copy, Debug, PartialEq)]
+///     struct Point "point" {
+///         x "x": f32,
+///         y "y": f32,
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = Engine::default();
+/// let component = Component::new(&engine, r#"(component
+///     (core module $Main
+///         (memory (export "memory") 1)
+///         (func (export "mirror") (param $x f32) (param $y f32) (result i32)
+///             (f32.store (i32.const 8) (local.get $y))
+///             (f32.store (i32.const 12) (local.get $x))
+///             (i32.const 8)))
+///     (core instance $main (instantiate $Main))
+///     (type $point' (record (field "x" f32) (field "y" f32)))
+///     (export $point "point" (type $point'))
+///     (func (export "mirror") (param "point" $point) (result $point)
+///         (canon lift (core func $main "mirror") (memory (core memory $main "memory")))))"#)?;
+/// let mut store = Store::new(&engine, ());
+/// let instance = Linker::new().instantiate(&mut store, &component)?;
+/// let mirror = instance.get_typed_func::<(Point,), Point>(&mut store, "mirror")?;
+/// assert_eq!(mirror.call(&mut store, (Point { x: 1.0, y: 2.0 },))?, Point { x: 2.0, y: 1.0 });
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Resources of the host
 /// A component refers to an object of the host by a handle. The host chooses a number for each object, commonly an index in its own
 /// table, and learns when the last owner drops it.
@@ -410,10 +488,16 @@ pub mod component {
         Budget, ComponentLinkError, ComponentPre, ComponentType, ExportError, Func, FuncTypeError, GuestBytes,
         ImportFailure, Instance, InstantiateError, Lift, LiftParams, LiftPayload, LiftReturn, Linker, LinkerInstance,
         List, LoadedComponent, Lower, LowerParams, LowerPayload, LowerReturn, NameTaken, Params, Payload, Resource,
-        ResourceAny, ResourceType, TypedFunc, Val, ValueError, func_type_text, val_type_text,
+        ResourceAny, ResourceType, TypedFunc, Val, ValueError, enumeration, flags, record, variant,
     };
     pub use wasmr_component::{ComponentError, ComposeError, PlugError, PlugFailure};
     pub use wasmr_engine::{Component, ComponentSource};
+
+    /// Types of imports and exports, by [`Component::imports`](LoadedComponent::imports) and
+    /// [`Component::exports`](LoadedComponent::exports).
+    pub mod types {
+        pub use wasmr_canon::{ComponentFunc, ComponentInstance, ComponentItem, Type, TypeKind};
+    }
 }
 
 /// The cache of an engine: [`Config::cache`].

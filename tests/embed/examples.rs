@@ -1,5 +1,14 @@
 //! Runs the programs of `examples/`, which check their results themselves.
 
+#[cfg(feature = "component")]
+#[path = "../../examples/component_plugins.rs"]
+mod component_plugins;
+#[cfg(feature = "component")]
+#[path = "../../examples/component_resources.rs"]
+mod component_resources;
+#[cfg(feature = "component")]
+#[path = "../../examples/component_wasi.rs"]
+mod component_wasi;
 #[path = "../../examples/embed_function.rs"]
 mod embed_function;
 #[path = "../../examples/host_errors.rs"]
@@ -55,4 +64,22 @@ fn linking_runs() {
 #[test]
 fn wasi_directory_runs() {
     wasi_directory::main().unwrap();
+}
+
+#[cfg(feature = "component")]
+#[test]
+fn component_plugins_runs() {
+    component_plugins::main().unwrap();
+}
+
+#[cfg(feature = "component")]
+#[test]
+fn component_resources_runs() {
+    component_resources::main().unwrap();
+}
+
+#[cfg(feature = "component")]
+#[test]
+fn component_wasi_runs() {
+    component_wasi::main().unwrap();
 }

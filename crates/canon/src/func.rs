@@ -12,6 +12,7 @@ use crate::abi::{FlatIn, FlatOut, LiftCx, LowerCx, NO_SCOPE, checked_range};
 use crate::call::{MAX_SLOTS, call_core, within};
 use crate::error::{AbiError, Place, trap};
 use crate::host_func::argument_error;
+use crate::item_types::ComponentFunc;
 use crate::lower::post_return;
 use crate::pre::Linked;
 use crate::state::{InstanceKey, LiveOptions, State};
@@ -38,18 +39,18 @@ impl std::fmt::Debug for Func {
 }
 
 impl Func {
-    fn ty(&self) -> FuncTypeId {
+    fn type_id(&self) -> FuncTypeId {
         self.linked.component.lifts[self.lift.index()].ty
     }
 
     /// Returns the type in WIT syntax.
     pub fn type_text(&self) -> String {
-        wasmr_component::func_type_text(&self.linked.component.types, self.ty())
+        self.ty().to_string()
     }
 
-    /// Returns the types of the component, and the function's type among them.
-    pub fn ty_of(&self) -> (&wasmr_component::Types, FuncTypeId) {
-        (&self.linked.component.types, self.ty())
+    /// Returns the type.
+    pub fn ty(&self) -> ComponentFunc<'_> {
+        ComponentFunc::new(&self.linked.component, self.type_id())
     }
 
     /// Calls the function. Returns its result, if its type has one.
@@ -61,7 +62,7 @@ impl Func {
     /// # Panics
     /// If the function is of another store.
     pub fn call(&self, mut store: impl AsContextMut, params: &[Val]) -> Result<Option<Val>, Stop> {
-        let ty = self.ty();
+        let ty = self.type_id();
         let types = &self.linked.component.types;
         let (func, shape) = (types.func(ty), types.func_shape(ty));
         if params.len() != func.params.len() {
@@ -101,7 +102,7 @@ impl Func {
     /// The first difference.
     pub fn typed<P: LowerParams, R: LiftReturn>(&self) -> Result<TypedFunc<P, R>, FuncTypeError> {
         let interface = Interface { types: &self.linked.component.types, resources: &self.linked.host_resources };
-        let func = interface.types.func(self.ty());
+        let func = interface.types.func(self.type_id());
         check_func::<P, R>(&interface, func).map_err(|difference| FuncTypeError {
             name: self.name.to_string(),
             found: self.type_text(),
@@ -140,7 +141,7 @@ impl Func {
         lift: impl FnOnce(&mut LiftCx<'_>, &[u64]) -> Result<R, AbiError>,
     ) -> Result<Result<R, Stop>, Stop> {
         let types = &self.linked.component.types;
-        let ty = self.ty();
+        let ty = self.type_id();
         let mut slots = [0; MAX_SLOTS];
         let mut cx = LowerCx { types, ty, store: store.as_context_mut(), options: self.options, scope };
         if let Err((error, index)) = lower(&mut cx, &mut slots) {

@@ -9,7 +9,7 @@
 //! - `abi` walks types to pass values. A [`Val`] is a value of any type; `typed` passes Rust types.
 //! - `func` calls a guest's export. `lower` answers a guest's call of an import: the import is a function of the host (`host_func`), a
 //!   function of another component instance, or one of the `builtins`. `call` is the only call of core functions.
-//! - `error` is the reason why a value could not be passed.
+//! - `error` is the reason why a value could not be passed. `item_types` are the types of imports and exports for embedders.
 //!
 //! # Invariants
 //! What a guest passes is checked before it is used, so a guest can neither make the host panic nor make it allocate more than its
@@ -29,6 +29,7 @@ mod host_func;
 mod instance;
 #[allow(unsafe_code)]
 mod instantiate;
+mod item_types;
 mod linker;
 mod loaded;
 mod lower;
@@ -46,6 +47,7 @@ pub use abi::{Budget, FlatIn, FlatOut, LiftCx, LowerCx};
 pub use error::{AbiError, ValueError};
 pub use func::{Func, FuncTypeError, TypedFunc};
 pub use instance::{ExportError, Instance};
+pub use item_types::{ComponentFunc, ComponentInstance, ComponentItem, Type, TypeKind};
 pub use linker::{Linker, LinkerInstance, NameTaken};
 pub use loaded::LoadedComponent;
 pub use matching::{ComponentLinkError, ImportFailure};
@@ -56,4 +58,3 @@ pub use typed::{
     LowerPayload, LowerReturn, Params, Payload,
 };
 pub use value::{List, Val};
-pub use wasmr_component::{func_type_text, val_type_text};

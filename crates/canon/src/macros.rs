@@ -7,7 +7,7 @@
 ///
 /// # Examples
 /// ```
-/// wasmr_canon::record! {
+/// wasmr::component::record! {
 ///     /// A point.
 ///     #[derive(Clone, Copy, Debug, PartialEq)]
 ///     pub struct Point "point" {
@@ -109,7 +109,7 @@ macro_rules! record {
 ///
 /// # Examples
 /// ```
-/// wasmr_canon::variant! {
+/// wasmr::component::variant! {
 ///     /// A shape.
 ///     #[derive(Clone, Copy, Debug, PartialEq)]
 ///     pub enum Shape "shape" {
@@ -241,7 +241,7 @@ macro_rules! variant {
 ///
 /// # Examples
 /// ```
-/// wasmr_canon::enumeration! {
+/// wasmr::component::enumeration! {
 ///     /// A direction.
 ///     pub enum Direction "direction" {
 ///         /// Ahead.
@@ -296,7 +296,7 @@ macro_rules! enumeration {
 ///
 /// # Examples
 /// ```
-/// wasmr_canon::flags! {
+/// wasmr::component::flags! {
 ///     /// Rights.
 ///     pub struct Rights "rights" {
 ///         /// To read.

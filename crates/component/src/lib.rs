@@ -38,6 +38,6 @@ pub use index::{
 };
 pub use names::{FuncName, InterfaceName, NameMap};
 pub use shape::{FlatType, FuncShape, Layout, MAX_FLAT_PARAMS, MAX_FLAT_RESULTS, Shape, discriminant_size, flags_size};
-pub use type_text::{func_type_text, val_type_text};
+pub use type_text::{ResourceNames, func_type_text, named_func_type_text, named_val_type_text, val_type_text};
 pub use types::{Case, Field, FuncType, TypeDef, TypeTooLarge, Types};
 pub use wit::{World, WorldItem};

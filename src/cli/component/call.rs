@@ -3,7 +3,8 @@
 //! A call is written as `name(args)` in [`wave`], or as a name and one word per argument after the file. Such a word is WAVE too, except
 //! that strings and characters need no quotes.
 
-use wasmr::component::{Val, func_type_text};
+use wasmr::component::Val;
+use wasmr::component::types::ComponentFunc;
 use wasmr::symbol::printable;
 use wasmr_component::{Component, FuncType, TypeDef, TypeId, Types};
 use wasmr_core::count::Count;
@@ -42,7 +43,7 @@ pub(crate) fn arguments(
         None => of_words(types, func, words),
     };
     let values = values.and_then(|values| complete(types, func, values));
-    values.map_err(|why| format!("{why}; signature: {}", func_type_text(types, callable.ty)))
+    values.map_err(|why| format!("{why}; signature: {}", ComponentFunc::new(component, callable.ty)))
 }
 
 fn in_parentheses(types: &Types, func: &FuncType, text: &str) -> Result<Vec<Val>, String> {

@@ -3,7 +3,7 @@
 //! A function of an exported interface has the full name `ns:pkg/iface@1.0.0#f`. Shorter names are `ns:pkg/iface#f`, `iface#f`, and `f`
 //! if only one interface has a function of that name. A name with a version also finds a compatible version.
 
-use wasmr::component::func_type_text;
+use wasmr::component::types::ComponentFunc;
 use wasmr::symbol::printable;
 use wasmr_component::{Component, ExportItem, Exports, FuncDef, FuncName, FuncTypeId, InterfaceName};
 
@@ -31,7 +31,8 @@ impl Callable {
 
     /// Returns the signature with the name in front: `add: func(a: u32, b: u32) -> u32`.
     pub(crate) fn signature(&self, component: &Component) -> String {
-        format!("{}: {}", printable(&self.name), func_type_text(&component.types, self.ty))
+        let ty = ComponentFunc::new(component, self.ty).to_string();
+        format!("{}: {}", printable(&self.name), printable(&ty))
     }
 }
 
