@@ -347,7 +347,7 @@ pub struct ExploreFlags {
     #[arg(long, value_name = "INDEX|NAME")]
     pub func: Option<String>,
 
-    /// Choose the core module of a component by index, or by its name [default: the only one]
+    /// Choose the core module of a component by index, or by its name [default: the only one that defines the function]
     #[arg(long = "module", value_name = "INDEX|NAME")]
     pub core_module: Option<String>,
 

@@ -243,8 +243,8 @@ fn invalid_command_lines() {
 /// A component with two core modules.
 #[cfg(feature = "component")]
 const COMPONENT: &str = r#"(component
-    (core module $first (func $one (result i32) (i32.const 1)))
-    (core module $second (func $two (result i32) (i32.const 2))))"#;
+    (core module $first (func $one (result i32) (i32.const 1)) (func $both))
+    (core module $second (import "" "" (func $one)) (func $both) (func $two (result i32) (i32.const 2))))"#;
 
 #[cfg(feature = "component")]
 #[test]
@@ -256,12 +256,22 @@ fn a_core_module_of_a_component_is_chosen_by_name_or_index() {
         Run::bare().words(&words).current_dir(scratch.path()).end()
     };
     for word in ["second", "1"] {
-        let outcome = explore(&["--module", word]).quietly();
+        let outcome = explore(&["--module", word, "--func", "two"]).quietly();
         assert!(outcome.stdout.contains("i32.const 2"), "{}", outcome.stdout);
     }
     let outcome = explore(&[]);
     let choose = "the component `c.wat` has 2 core modules; choose one with --module INDEX or --module NAME: 0 (`first`), 1 (`second`)";
     assert!(outcome.stderr.contains(choose), "{}", outcome.stderr);
+    // A function that only one of them defines needs no module.
+    for (func, text) in [("one", "i32.const 1"), ("two", "i32.const 2")] {
+        let outcome = explore(&["--func", func]).quietly();
+        assert!(outcome.stdout.contains(text), "{}", outcome.stdout);
+    }
+    explore(&["--func", "both"]).exits(2).says("2 core modules of `c.wat` define a function `both`; choose one with");
+    explore(&["--func", "three"])
+        .exits(1)
+        .says("no core module of `c.wat` defines one function `three`; choose one with");
+    explore(&["--func", "0"]).exits(2).says("has 2 core modules; choose one with");
     let outcome = explore(&["--module", "third"]);
     let list = "there is no core module `third` in `c.wat`; it has 0 (`first`), 1 (`second`)";
     assert!(outcome.stderr.contains(list), "{}", outcome.stderr);

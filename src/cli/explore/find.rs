@@ -15,9 +15,14 @@ use crate::cli::exit::UsageError;
 /// Number of functions that an error lists.
 const SHOWN: usize = 8;
 
-/// Returns the named core module of a component, or the only one if there is no word.
+/// Returns the core module of a component that a word names. Without a word, returns the only one, or the only one that defines a
+/// function named `func`.
 #[cfg(feature = "component")]
-pub fn core_module(component: &wasmr::component::Component, asked: Option<&str>) -> anyhow::Result<wasmr::Module> {
+pub fn core_module(
+    component: &wasmr::component::Component,
+    asked: Option<&str>,
+    func: Option<&str>,
+) -> anyhow::Result<wasmr::Module> {
     let modules = component.modules();
     let name_of = |module: &wasmr::Module| -> String {
         let name = module.name().strip_prefix(component.name()).and_then(|name| name.strip_prefix(':'));
@@ -27,15 +32,34 @@ pub fn core_module(component: &wasmr::component::Component, asked: Option<&str>)
         name if name == index.to_string() => name,
         name => format!("{index} (`{}`)", printable(&name)),
     };
-    let list = || modules.iter().enumerate().map(one).collect::<Vec<_>>().join(", ");
+    let list_of = |all: &mut dyn Iterator<Item = (usize, &wasmr::Module)>| all.map(one).collect::<Vec<_>>().join(", ");
+    let list = || list_of(&mut modules.iter().enumerate());
     let shown = printable(component.name());
     let Some(asked) = asked else {
-        return match modules {
-            [] => Err(UsageError(format!("the component `{shown}` has no core module")).into()),
-            [module] => Ok(module.clone()),
-            _ => {
+        let choose = "choose one with --module INDEX or --module NAME";
+        // An index alone tells nothing: every module has a function of that index.
+        let func = func.filter(|func| modules.len() > 1 && func.parse::<u32>().is_err());
+        let defines = |module: &wasmr::Module, func| {
+            find(&module.module, Some(func)).is_ok_and(|index| index >= module.module.imported_func_count())
+        };
+        let found: Vec<(usize, &wasmr::Module)> =
+            modules.iter().enumerate().filter(|(_, module)| func.is_none_or(|func| defines(module, func))).collect();
+        return match (&found[..], func) {
+            ([(_, module)], _) => Ok((*module).clone()),
+            _ if modules.is_empty() => Err(UsageError(format!("the component `{shown}` has no core module")).into()),
+            ([], Some(func)) => {
+                let func = printable(func);
+                anyhow::bail!("no core module of `{shown}` defines one function `{func}`; {choose}: {}", list())
+            }
+            (_, Some(func)) => {
+                let (count, func) = (found.len(), printable(func));
+                let list = list_of(&mut found.iter().copied());
+                let sentence =
+                    format!("{count} core modules of `{shown}` define a function `{func}`; {choose}: {list}");
+                Err(UsageError(sentence).into())
+            }
+            (_, None) => {
                 let count = modules.len();
-                let choose = "choose one with --module INDEX or --module NAME";
                 Err(UsageError(format!("the component `{shown}` has {count} core modules; {choose}: {}", list()))
                     .into())
             }

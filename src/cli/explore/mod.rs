@@ -38,7 +38,7 @@ pub fn run(flags: ExploreFlags, out: &mut dyn Write) -> anyhow::Result<u8> {
         config.memory_strategy(MemoryStrategy::Checked);
     }
     let engine = Engine::new(&config);
-    let module = core_module(&engine, file, flags.core_module.as_deref())?;
+    let module = core_module(&engine, file, &flags)?;
     let index = find::find(&module.module, flags.func.as_deref())?;
     let explored = explore(&module, index, &config)
         .with_context(|| format!("cannot explore function {index} of `{}`", printable_word(file)))?;
@@ -53,15 +53,17 @@ pub fn run(flags: ExploreFlags, out: &mut dyn Write) -> anyhow::Result<u8> {
     Ok(exit::SUCCESS)
 }
 
-/// Loads a module, or a component whose core module `asked` names.
-fn core_module(engine: &Engine, file: &Path, asked: Option<&str>) -> anyhow::Result<Module> {
+/// Loads a module, or a component, and returns the core module in it that the options mean.
+fn core_module(engine: &Engine, file: &Path, flags: &ExploreFlags) -> anyhow::Result<Module> {
     match load::program(engine, file, false)? {
-        Program::Module(module) => match asked {
+        Program::Module(module) => match flags.core_module {
             Some(_) => bail!(UsageError("--module is for components, and this is a core module".to_string())),
             None => Ok(module),
         },
         #[cfg(feature = "component")]
-        Program::Component(component) => find::core_module(&component, asked),
+        Program::Component(component) => {
+            find::core_module(&component, flags.core_module.as_deref(), flags.func.as_deref())
+        }
     }
 }
 
