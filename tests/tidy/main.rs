@@ -87,6 +87,7 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/runtime/src/host_slab.rs",
     "crates/runtime/src/instance.rs",
     "crates/runtime/src/instantiate.rs",
+    "crates/runtime/src/layer_state.rs",
     "crates/runtime/src/linker.rs",
     "crates/runtime/src/memory.rs",
     "crates/runtime/src/running.rs",

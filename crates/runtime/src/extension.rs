@@ -5,6 +5,7 @@ use std::any::Any;
 use std::ptr;
 
 use crate::context::{AsContextMut, StoreContextMut};
+use crate::layer_state::LayerState;
 use crate::memory::Memory;
 
 /// Parts of a store that do not overlap.
@@ -44,7 +45,7 @@ impl<'a, T> StoreContextMut<'a, T> {
     #[doc(hidden)]
     #[inline]
     pub fn extension<E: Any + Default + Send + Sync>(&mut self) -> &mut E {
-        downcast(self.inner_mut().extension.get_or_insert_with(|| Box::<E>::default()))
+        self.inner_mut().extension.get_or_insert_with(LayerState::new::<E>).get()
     }
 
     /// Returns the store's state for the whole borrow, as [`extension`](StoreContextMut::extension) does, the bytes of a memory, and the
@@ -60,16 +61,11 @@ impl<'a, T> StoreContextMut<'a, T> {
             Some(memory) => memory.0.get_mut(store).bytes_mut(),
             None => ptr::slice_from_raw_parts_mut(ptr::NonNull::dangling().as_ptr(), 0),
         };
-        let extension = downcast(store.extension.get_or_insert_with(|| Box::<E>::default()));
+        let extension = store.extension.get_or_insert_with(LayerState::new::<E>).get();
         // SAFETY: the bytes of a memory are a mapping of their own, which is no part of the boxed extension. Both are borrowed
         // through `self` alone during `'a`, in which no guest code runs and no memory grows.
         Parts { memory: unsafe { &mut *memory }, extension, data }
     }
-}
-
-#[inline]
-fn downcast<E: Any>(state: &mut Box<dyn Any + Send + Sync>) -> &mut E {
-    (**state).downcast_mut().expect("one layer alone keeps state in a store")
 }
 
 impl Memory {

@@ -71,11 +71,13 @@ impl<T> Handle<T> {
     }
 
     /// Panics unless `store` is the object's.
+    #[inline]
     #[track_caller]
     pub(crate) fn check(self, store: &StoreInner) {
         check_store(self.store, store);
     }
 
+    #[inline]
     #[track_caller]
     pub(crate) fn get(self, store: &StoreInner) -> &T {
         self.check(store);
@@ -83,6 +85,7 @@ impl<T> Handle<T> {
         unsafe { self.object.as_ref() }
     }
 
+    #[inline]
     #[track_caller]
     pub(crate) fn get_mut(mut self, store: &mut StoreInner) -> &mut T {
         self.check(store);
@@ -98,6 +101,7 @@ impl<T> Handle<T> {
 }
 
 /// Panics unless an object of store `of` is used with that store.
+#[inline]
 #[track_caller]
 pub(crate) fn check_store(of: StoreId, used_with: &StoreInner) {
     assert!(of == used_with.id(), "an object of one store was used with another store");

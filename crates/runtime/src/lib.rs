@@ -12,7 +12,7 @@
 //!   and [`walk`] are the interface to the tiers. [`builtins`] are the slow paths that tiers share. [`sys`] is the
 //!   operating system.
 //! - `host` and `typed` are host functions, `host_slab` many of one closure. `extension` is what the component layer needs of a
-//!   store. `value` has the embedder's typed values.
+//!   store, `layer_state` what it keeps there. `value` has the embedder's typed values.
 //! - `trap` describes the end of a run, `backtrace` and [`symbol`] show it, and `host_error` has the errors of the host.
 //!   [`limits`] bounds the resources of a run, and `interrupt` ends it from another thread.
 //!
@@ -43,6 +43,7 @@ mod initialize;
 mod instance;
 mod instantiate;
 mod interrupt;
+mod layer_state;
 pub mod limits;
 mod linker;
 mod memory;

@@ -33,6 +33,7 @@ use crate::host_error::stop_from;
 use crate::host_slab::SlabObject;
 use crate::instance::InstanceObject;
 use crate::interrupt::InterruptHandle;
+use crate::layer_state::LayerState;
 use crate::limits::{MemoryStrategy, ResourceError, StoreLimits};
 use crate::memory::MemoryObject;
 use crate::object_type::ObjectType;
@@ -158,7 +159,7 @@ pub struct StoreInner {
     /// Code that functions of the store lead to and that belongs to no instance.
     code: Vec<Arc<dyn Any + Send + Sync>>,
     /// State of a layer above this crate; `None` until it is first used.
-    pub(crate) extension: Option<Box<dyn Any + Send + Sync>>,
+    pub(crate) extension: Option<LayerState>,
     /// The embedder's data, a boxed `T`.
     data: NonNull<()>,
 }
@@ -449,10 +450,13 @@ impl StoreInner {
     }
 
     /// Maps the value stack if the store has none yet.
+    #[inline]
     pub(crate) fn ensure_stack(&mut self) -> Result<(), ResourceError> {
-        if self.stack.is_some() {
-            return Ok(());
-        }
+        if self.stack.is_some() { Ok(()) } else { self.map_stack() }
+    }
+
+    #[cold]
+    fn map_stack(&mut self) -> Result<(), ResourceError> {
         let slots = self.limits.max_stack_bytes / size_of::<u64>();
         let stack = slots
             .checked_add(STACK_SLACK)
