@@ -29,7 +29,7 @@ use super::unix::{Mapping, address_space_is_limited, leave_out_of_forks};
 pub(super) const RESIDENT: usize = 128 << 10;
 
 /// Accessible bytes of the largest space that is kept.
-pub(super) const LARGEST: usize = 16 << 20;
+pub(super) const LARGEST: usize = 32 << 20;
 
 /// Guard-paged memories that a process may have at once. More would not fit into 47 bits of address space.
 const MAX_RESERVATIONS: usize = 16_384;
