@@ -143,7 +143,7 @@ impl Func {
         let types = &self.linked.component.types;
         let ty = self.type_id();
         let mut slots = [0; MAX_SLOTS];
-        let mut cx = LowerCx { types, ty, store: store.as_context_mut(), options: self.options, scope };
+        let mut cx = LowerCx { types, ty, store: store.as_context_mut(), options: &self.options, scope };
         if let Err((error, index)) = lower(&mut cx, &mut slots) {
             let is_hosts = error.is_hosts();
             let stop = argument_error(types, ty, &self.name, error, index);
@@ -154,9 +154,9 @@ impl Func {
             let checked = store.extension::<State>().check_borrows(scope);
             checked.map_err(|error| error.into_stop(&self.name, Place::Call))?;
         }
-        let mut cx = LiftCx::new(types, ty, store.as_context_mut(), self.options, scope);
+        let mut cx = LiftCx::new(types, ty, store.as_context_mut(), &self.options, scope);
         let result = lift(&mut cx, &slots).map_err(|error| error.into_stop(&self.name, Place::Result))?;
-        post_return(store, self.options, &mut slots)?;
+        post_return(store, &self.options, &mut slots)?;
         Ok(Ok(result))
     }
 }

@@ -18,7 +18,7 @@ pub(crate) struct HostCall<'a, T> {
     pub(crate) types: &'a Types,
     pub(crate) ty: FuncTypeId,
     /// The caller's side.
-    pub(crate) options: LiveOptions,
+    pub(crate) options: &'a LiveOptions,
     /// Core parameters at entry, core results at return.
     pub(crate) slots: &'a mut [u64],
     pub(crate) scope: u32,
@@ -63,7 +63,7 @@ impl<T: 'static> HostFunc<T> {
         let call = move |mut call: HostCall<'_, T>| {
             let params = call.lift(P::lift_params)?;
             let result = func(call.store.as_context_mut(), params).map_err(Stop::host)?;
-            call.lower(|cx, slots, out| result.lower_return(cx, slots, out))
+            call.lower(|cx, slots| result.lower_return(cx, slots))
         };
         let signature = Signature { check: check_func::<P, R>, text: func_text::<P, R> };
         HostFunc { call: Arc::new(call), signature: Some(signature) }
@@ -81,8 +81,8 @@ impl<T: 'static> HostFunc<T> {
                 return Err(AbiError::host("the host function returned a value, or none, against its type")
                     .into_stop(name, Place::Result));
             }
-            call.lower(|cx, slots, out| match (&result, types.func(ty).result) {
-                (Some(value), Some(result)) => lower_result(cx, ty, result, value, slots, out),
+            call.lower(|cx, slots| match (&result, types.func(ty).result) {
+                (Some(value), Some(result)) => lower_result(cx, ty, result, value, slots),
                 _ => Ok(()),
             })
         };
@@ -105,11 +105,7 @@ impl<T> HostCall<'_, T> {
 
     /// Lowers the result.
     #[inline]
-    fn lower(
-        &mut self,
-        lower: impl FnOnce(&mut LowerCx<'_>, &mut [u64], usize) -> Result<(), AbiError>,
-    ) -> Result<(), Stop> {
-        let out = out_pointer(self.types, self.ty);
+    fn lower(&mut self, lower: impl FnOnce(&mut LowerCx<'_>, &mut [u64]) -> Result<(), AbiError>) -> Result<(), Stop> {
         let mut cx = LowerCx {
             types: self.types,
             ty: self.ty,
@@ -117,7 +113,7 @@ impl<T> HostCall<'_, T> {
             options: self.options,
             scope: self.scope,
         };
-        lower(&mut cx, self.slots, out).map_err(|error| error.into_stop(self.name, Place::Result))
+        lower(&mut cx, self.slots).map_err(|error| error.into_stop(self.name, Place::Result))
     }
 }
 
@@ -157,20 +153,19 @@ fn lift_params(cx: &mut LiftCx<'_>, ty: FuncTypeId, slots: &[u64]) -> Result<Vec
     Ok(params)
 }
 
-/// Lowers the result of a host function into core results, or to the place at the pointer in slot `out`.
+/// Lowers the result of a host function into core results, or to the place that the guest passed a pointer to.
 fn lower_result(
     cx: &mut LowerCx<'_>,
     ty: FuncTypeId,
     result: wasmr_component::TypeId,
     value: &Val,
     slots: &mut [u64],
-    out: usize,
 ) -> Result<(), AbiError> {
     let types = cx.types;
     if types.func_shape(ty).flat_result.is_some() {
         return lower_flat(cx, result, value, &mut FlatOut::new(slots));
     }
     let shape = types.shape(result);
-    let at = cx.out_place(slots[out] as u32, shape.size, shape.align)?;
+    let at = cx.out_place(slots[out_pointer(types, ty)] as u32, shape.size, shape.align)?;
     cx.store(result, value, at)
 }

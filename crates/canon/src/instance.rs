@@ -79,8 +79,9 @@ impl Instance {
         let mut store = store.as_context_mut().without_data();
         let core = resolve_lift(&mut store, &self.linked, self.live, lift).ok()?;
         let state: &mut State = store.extension();
-        let options = state.options(self.live, self.linked.component.lifts[lift.index()].options);
-        let first = state.live[self.live as usize].first_instance;
+        let live = &state.live[self.live as usize];
+        let options = *live.options[self.linked.component.lifts[lift.index()].options.index()].get()?;
+        let first = live.first_instance;
         Some(Func { linked: self.linked.clone(), lift, core, options, first, name: name.into() })
     }
 

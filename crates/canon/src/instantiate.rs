@@ -3,7 +3,7 @@
 //! The functions that core modules import exist from the beginning. A start function may thus call one whose memory does not exist yet,
 //! which traps.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use wasmr_component::{CoreArgs, CoreDef, CoreItem, LiftId, ModuleDef, ResourceDef, Step};
 use wasmr_runtime::{
@@ -12,10 +12,10 @@ use wasmr_runtime::{
 
 use crate::error::trap;
 use crate::instance::Instance;
-use crate::lower::call_import;
+use crate::lower::Importer;
 use crate::pre::{InstantiateError, Linked, PreInner, Provided};
 use crate::resource::{ResourceInfo, ResourceKey, ResourceType, TypeOf};
-use crate::state::{InstanceKey, InstanceState, Live, LiveOptions, State};
+use crate::state::{InstanceKey, InstanceState, Live, LiveOptions, SharedOptions, State};
 
 /// Creates an instance of a component.
 pub(crate) fn instantiate<T: 'static>(
@@ -45,30 +45,20 @@ pub(crate) fn instantiate<T: 'static>(
 fn prepare<T: 'static>(pre: &Arc<PreInner<T>>, store: &mut StoreContextMut<'_, T>) -> u32 {
     let linked = &*pre.linked;
     let component = &*linked.component;
-    let live = store.extension::<State>().live.len() as u32;
-    let shared = pre.clone();
-    let call = move |store: StoreContextMut<'_, T>, number: u32, slots: &mut [u64]| {
-        call_import(&shared, live, store, number, slots)
-    };
+    let state: &mut State = store.extension();
+    let live = state.live.len() as u32;
+    let first_instance = state.instances.len() as u32;
+    let options: SharedOptions = component.options.iter().map(|_| OnceLock::new()).collect();
+    let importer = Importer { pre: pre.clone(), live, first_instance, options: options.clone() };
+    let call = move |store: StoreContextMut<'_, T>, number: u32, slots: &mut [u64]| importer.call(store, number, slots);
     // SAFETY: `linked` owns the types, which are of numbers, and the closure owns `linked`. The walkers leave a core value of the
     // function's type, zero-extended: `flat` and `scalar` for lowered functions, `builtins` for the others.
     let slab = unsafe { HostSlab::new(store.as_context_mut(), &linked.slab, call) };
     let state: &mut State = store.extension();
-    let first_instance = state.instances.len() as u32;
     for parent in &component.instances {
         let parent = parent.map(|parent| InstanceKey(first_instance + parent.0));
         state.instances.push(InstanceState::new(parent));
     }
-    let options = component.options.iter().map(|options| LiveOptions {
-        live,
-        instance: InstanceKey(first_instance + options.instance.0),
-        encoding: options.encoding,
-        memory: None,
-        realloc: None,
-        post_return: None,
-        is_ready: false,
-    });
-    let options = options.collect();
     let mut resources = Vec::with_capacity(component.resources.len());
     state.instantiations += 1;
     let instantiation = state.instantiations;
@@ -81,12 +71,9 @@ fn prepare<T: 'static>(pre: &Arc<PreInner<T>>, store: &mut StoreContextMut<'_, T
                 host_dtor: None,
             },
             ResourceDef::Import(path) => match &pre.imports[path.index()] {
-                Provided::Resource(ty, dtor) => ResourceInfo {
-                    ty: *ty,
-                    implementer: None,
-                    dtor: None,
-                    host_dtor: dtor.clone().map(|dtor| Box::new(dtor) as _),
-                },
+                Provided::Resource(ty, dtor) => {
+                    ResourceInfo { ty: *ty, implementer: None, dtor: None, host_dtor: dtor.clone() }
+                }
                 // `matching` provides a resource type for each that is imported.
                 _ => ResourceInfo {
                     ty: ResourceType(TypeOf::Guest { store: state.identity(), instantiation, index }),
@@ -128,7 +115,7 @@ fn execute<T: 'static>(
                     },
                 };
                 let externs = externs(store, linked, live, module, args)?;
-                let instance = CoreInstance::new(&mut *store, module, &externs)?;
+                let instance = CoreInstance::with_imports(&mut *store, module, externs)?;
                 store.extension::<State>().live[live as usize].core.push(instance);
             }
             Step::Options(id) => {
@@ -138,8 +125,11 @@ fn execute<T: 'static>(
                 let memory = find(&options.memory)?.and_then(Extern::into_memory);
                 let realloc = find(&options.realloc)?.and_then(Extern::into_func);
                 let post_return = find(&options.post_return)?.and_then(Extern::into_func);
-                let place = &mut store.extension::<State>().live[live as usize].options[id.index()];
-                *place = LiveOptions { memory, realloc, post_return, is_ready: true, ..*place };
+                let here = &store.extension::<State>().live[live as usize];
+                let instance = InstanceKey(here.first_instance + options.instance.0);
+                let made = LiveOptions { live, instance, encoding: options.encoding, memory, realloc, post_return };
+                // Each step is executed once.
+                let _ = here.options[id.index()].set(made);
             }
             Step::Resource(id) => {
                 let ResourceDef::Defined(defined) = &component.resources[id.index()] else { continue };
@@ -164,7 +154,14 @@ fn externs(
     args: &CoreArgs,
 ) -> Result<Vec<Extern>, Stop> {
     match args {
-        CoreArgs::InOrder(defs) => defs.iter().map(|def| resolve(store, linked, live, def)).collect(),
+        CoreArgs::InOrder(defs) => {
+            // A `Result` is collected without knowing the number.
+            let mut externs = Vec::with_capacity(defs.len());
+            for def in defs {
+                externs.push(resolve(store, linked, live, def)?);
+            }
+            Ok(externs)
+        }
         CoreArgs::ByName(named) => {
             let def = |import: &wasmr_module::Import| {
                 let found = named.iter().find(|arg| arg.module == import.module && arg.name == import.name);

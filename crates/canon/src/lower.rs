@@ -3,7 +3,9 @@
 //! All imports of an instantiation are functions of one slab. The closure gets the number of the function: lowered functions first, then
 //! builtins.
 
-use wasmr_component::{FuncDef, LiftId, LoweringId, OptionsId};
+use std::sync::Arc;
+
+use wasmr_component::{FuncDef, LiftId};
 use wasmr_runtime::{AsContextMut, Func as CoreFunc, Stop, StoreContextMut};
 
 use crate::abi::transfer::TransferCx;
@@ -13,61 +15,65 @@ use crate::call::{MAX_SLOTS, call_core, within};
 use crate::error::{AbiError, Place, trap};
 use crate::host_func::{HostCall, argument_error, out_pointer};
 use crate::instantiate::resolve_lift;
-use crate::pre::{Linked, PreInner, Provided};
-use crate::state::{InstanceKey, LiveOptions, State};
+use crate::pre::{Linked, LoweringFacts, PreInner, Provided};
+use crate::state::{InstanceKey, LiveOptions, SharedOptions, State};
 
-/// Calls the import `number` of an instantiation.
-pub(crate) fn call_import<T: 'static>(
-    pre: &PreInner<T>,
-    live: u32,
-    mut store: StoreContextMut<'_, T>,
-    number: u32,
-    slots: &mut [u64],
-) -> Result<(), Stop> {
-    let linked = &*pre.linked;
-    let component = &*linked.component;
-    let Some(lowering) = component.lowerings.get(number as usize) else {
-        let builtin = &component.builtins[number as usize - component.lowerings.len()];
-        return call_builtin(store, live, builtin, slots);
-    };
-    let facts = &linked.lowerings[number as usize];
-    let state: &mut State = store.extension();
-    let options = state.options(live, lowering.options);
-    state.check_may_leave(options.instance)?;
-    if facts.unsupported || !options.is_ready {
-        return Err(cannot_call(&facts.name, options.is_ready));
-    }
-    match lowering.func {
-        FuncDef::Lift(lift) => {
-            let call = Between { linked, live, lowering: LoweringId(number), lift, from: options };
-            call.run(store.without_data(), slots)
-        }
-        FuncDef::Import(path) => {
-            let Provided::Func(func) = &pre.imports[path.index()] else {
-                return Err(trap(format!("unknown import `{}` has been called", facts.name)));
-            };
-            let scope = if facts.lends { state.open_scope() } else { NO_SCOPE };
-            let call = HostCall {
-                store: store.as_context_mut(),
-                types: &component.types,
-                ty: lowering.ty,
-                options,
-                slots,
-                scope,
-                name: &facts.name,
-            };
-            let result = (func.call)(call);
-            if scope != NO_SCOPE {
-                store.extension::<State>().close_scope(scope);
+/// An instantiation, as the closure of its slab knows it.
+pub(crate) struct Importer<T: 'static> {
+    pub(crate) pre: Arc<PreInner<T>>,
+    /// Number of the instantiation in the store.
+    pub(crate) live: u32,
+    /// Position in the store of the first component instance.
+    pub(crate) first_instance: u32,
+    pub(crate) options: SharedOptions,
+}
+
+impl<T: 'static> Importer<T> {
+    /// Calls the import `number`.
+    pub(crate) fn call(&self, mut store: StoreContextMut<'_, T>, number: u32, slots: &mut [u64]) -> Result<(), Stop> {
+        let linked = &*self.pre.linked;
+        let Some(facts) = linked.lowerings.get(number as usize) else {
+            let builtin = &linked.component.builtins[number as usize - linked.lowerings.len()];
+            return call_builtin(store, self.live, builtin, slots);
+        };
+        let state: &mut State = store.extension();
+        state.check_may_leave(InstanceKey(self.first_instance + facts.caller.0))?;
+        let from = self.options[facts.options.index()].get().filter(|_| !facts.unsupported);
+        let Some(from) = from else { return Err(cannot_call(facts)) };
+        match facts.func {
+            FuncDef::Lift(lift) => {
+                let Importer { live, first_instance, ref options, .. } = *self;
+                let call = Between { linked, live, first_instance, options, facts, lift, from };
+                call.run(store.without_data(), slots)
             }
-            result
+            FuncDef::Import(path) => {
+                let Provided::Func(func) = &self.pre.imports[path.index()] else {
+                    return Err(trap(format!("unknown import `{}` has been called", facts.name)));
+                };
+                let scope = if facts.lends { state.open_scope() } else { NO_SCOPE };
+                let call = HostCall {
+                    store: store.as_context_mut(),
+                    types: &linked.component.types,
+                    ty: facts.ty,
+                    options: from,
+                    slots,
+                    scope,
+                    name: &facts.name,
+                };
+                let result = (func.call)(call);
+                if scope != NO_SCOPE {
+                    store.extension::<State>().close_scope(scope);
+                }
+                result
+            }
         }
     }
 }
 
 #[cold]
-fn cannot_call(name: &str, is_ready: bool) -> Stop {
-    if is_ready {
+fn cannot_call(facts: &LoweringFacts) -> Stop {
+    let name = &facts.name;
+    if facts.unsupported {
         trap(format!("`{name}` is lifted or lowered as `async`, which is not supported"))
     } else {
         trap(format!("`{name}` was called before its memory exists"))
@@ -78,40 +84,36 @@ fn cannot_call(name: &str, is_ready: bool) -> Stop {
 struct Between<'a> {
     linked: &'a Linked,
     live: u32,
-    lowering: LoweringId,
+    first_instance: u32,
+    options: &'a SharedOptions,
+    facts: &'a LoweringFacts,
     lift: LiftId,
     /// The caller's side.
-    from: LiveOptions,
+    from: &'a LiveOptions,
 }
 
 impl Between<'_> {
     fn run(&self, mut store: StoreContextMut<'_, ()>, slots: &mut [u64]) -> Result<(), Stop> {
-        let facts = &self.linked.lowerings[self.lowering.index()];
         let lift = &self.linked.component.lifts[self.lift.index()];
         let core = resolve_lift(&mut store, self.linked, self.live, self.lift)?;
-        let state: &mut State = store.extension();
-        let to = state.options(self.live, lift.options);
-        if facts.waits {
-            state.check_pressure(to.instance, &facts.name)?;
+        let Some(to) = self.options[lift.options.index()].get() else { return Err(cannot_call(self.facts)) };
+        if self.facts.waits {
+            store.extension::<State>().check_pressure(to.instance, &self.facts.name)?;
         }
-        let first = state.live[self.live as usize].first_instance;
-        let entered = facts.entered.iter().map(|id| InstanceKey(first + id.0));
-        within(&mut store, entered, facts.lends, |store, scope| self.pass(store, to, core, scope, slots))
+        let entered = self.facts.entered.iter().map(|id| InstanceKey(self.first_instance + id.0));
+        within(&mut store, entered, self.facts.lends, |store, scope| self.pass(store, to, core, scope, slots))
     }
 
     /// Passes the arguments, calls the callee, and passes its result.
     fn pass(
         &self,
         store: &mut StoreContextMut<'_, ()>,
-        to: LiveOptions,
+        to: &LiveOptions,
         core: CoreFunc,
         scope: u32,
         slots: &mut [u64],
     ) -> Result<(), Stop> {
-        let component = &*self.linked.component;
-        let ty = component.lowerings[self.lowering.index()].ty;
-        let name = &*self.linked.lowerings[self.lowering.index()].name;
-        let types = &component.types;
+        let (ty, name, types) = (self.facts.ty, &*self.facts.name, &self.linked.component.types);
         let (func, shape) = (types.func(ty), types.func_shape(ty));
         let out = slots.get(out_pointer(types, ty)).copied().unwrap_or(0) as u32;
         let mut args = [0; MAX_SLOTS];
@@ -164,24 +166,27 @@ fn place(cx: &TransferCx<'_>, ptr: u32, size: u32, align: u32, what: &str) -> Re
     Ok(checked_range(cx.source().len(), ptr, size.into(), align, what)?.start)
 }
 
-/// Calls the function that frees the memory of a result, with the core results in `slots`.
+/// Calls the function that frees the memory of a result, if there is one, with the core results in `slots`.
 #[inline]
 pub(crate) fn post_return(
     store: &mut StoreContextMut<'_, ()>,
-    options: LiveOptions,
+    options: &LiveOptions,
     slots: &mut [u64],
 ) -> Result<(), Stop> {
-    let Some(func) = options.post_return else { return Ok(()) };
+    match options.post_return {
+        Some(func) => call_post_return(store, options, func, slots),
+        None => Ok(()),
+    }
+}
+
+fn call_post_return(
+    store: &mut StoreContextMut<'_, ()>,
+    options: &LiveOptions,
+    func: CoreFunc,
+    slots: &mut [u64],
+) -> Result<(), Stop> {
     store.extension::<State>().instance(options.instance).may_leave = false;
     let called = call_core(store, func, slots);
     store.extension::<State>().instance(options.instance).may_leave = true;
     called
-}
-
-impl State {
-    /// Returns canonical options of an instantiation.
-    #[inline]
-    pub(crate) fn options(&self, live: u32, id: OptionsId) -> LiveOptions {
-        self.live[live as usize].options[id.index()]
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 use wasmr_component::{Component, ImportItem, InstanceType, InterfaceName, func_type_text};
 use wasmr_core::subtype::extern_matches;
@@ -12,7 +13,7 @@ use wasmr_runtime::symbol::printable;
 use crate::linker::{Definition, Names};
 use crate::loaded::LoadedComponent;
 use crate::pre::{Provided, host_resources, path_text};
-use crate::resource::ResourceType;
+use crate::resource::{ErasedDtor, ResourceType};
 use crate::typed::Interface;
 
 /// The items of the host that a component uses and for which no definition fits.
@@ -212,7 +213,9 @@ fn match_item<T: 'static>(
             }
             Ok(Provided::Func(func.clone()))
         }
-        (ImportItem::Resource(_), Definition::Resource(ty, dtor)) => Ok(Provided::Resource(*ty, dtor.clone())),
+        (ImportItem::Resource(_), Definition::Resource(ty, dtor)) => {
+            Ok(Provided::Resource(*ty, dtor.clone().map(|dtor| Arc::new(dtor) as ErasedDtor)))
+        }
         (ImportItem::Module { imports, exports }, Definition::Module(module)) => {
             match_module(loaded, module, imports, exports).map_err(Some)?;
             Ok(Provided::Module(module.clone()))

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use wasmr_component::{Builtin, Component, FuncDef, FuncTypeId, InstanceId, ResourceDef, TypeDef, TypeId, Types};
+use wasmr_component::{
+    Builtin, Component, FuncDef, FuncTypeId, InstanceId, OptionsId, ResourceDef, TypeDef, TypeId, Types,
+};
 use wasmr_core::registry;
 use wasmr_core::types::{FuncType, ValType};
 use wasmr_runtime::{AsContextMut, LoadedModule, SlabFuncType, Stop};
@@ -14,13 +16,13 @@ use crate::instance::Instance;
 use crate::linker::Names;
 use crate::loaded::LoadedComponent;
 use crate::matching::{ComponentLinkError, match_imports};
-use crate::resource::{HostDtor, ResourceType};
+use crate::resource::{ErasedDtor, ResourceType};
 use crate::state::entering;
 
 /// The definition for an item of the host that a component uses.
 pub(crate) enum Provided<T> {
     Func(HostFunc<T>),
-    Resource(ResourceType, Option<HostDtor<T>>),
+    Resource(ResourceType, Option<ErasedDtor>),
     Module(LoadedModule),
     /// There is none: a call traps.
     Unknown,
@@ -67,6 +69,12 @@ pub(crate) struct LiftFacts {
 
 /// Facts about a lowered function.
 pub(crate) struct LoweringFacts {
+    pub(crate) func: FuncDef,
+    /// Type of the function, from the view of the caller.
+    pub(crate) ty: FuncTypeId,
+    pub(crate) options: OptionsId,
+    /// The instance that has the import.
+    pub(crate) caller: InstanceId,
     /// The instances that a call of a lifted function gets into.
     pub(crate) entered: Box<[InstanceId]>,
     pub(crate) lends: bool,
@@ -200,8 +208,17 @@ fn lowering_facts(component: &Component, borrows: &mut Borrows<'_>, index: usize
         FuncDef::Import(path) => (Box::default(), path_text(component, path.index()).into(), false),
     };
     let lends = borrows.of_func(lowering.ty);
-    let waits = component.types.func(lowering.ty).is_async;
-    LoweringFacts { entered, lends, waits, unsupported: options.is_async || is_async, name }
+    LoweringFacts {
+        func: lowering.func,
+        ty: lowering.ty,
+        options: lowering.options,
+        caller: options.instance,
+        entered,
+        lends,
+        waits: component.types.func(lowering.ty).is_async,
+        unsupported: options.is_async || is_async,
+        name,
+    }
 }
 
 /// Returns the name of an item of the host: the import, and the names within it.

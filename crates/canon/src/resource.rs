@@ -3,8 +3,9 @@
 //! A resource type is generative: each instantiation of a component makes types of its own. Two types are equal if they are of one
 //! store, one instantiation and one definition, or the same type of the host.
 
-use std::any::TypeId as RustType;
+use std::any::{Any, TypeId as RustType};
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use wasmr_runtime::{AsContextMut, Func as CoreFunc, Stop, StoreContextMut};
 
@@ -13,11 +14,11 @@ use crate::handles::Handle;
 use crate::state::{InstanceKey, State};
 
 /// A resource type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ResourceType(pub(crate) TypeOf);
 
 /// The definition of a resource type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum TypeOf {
     /// A type of the host, by a Rust type.
     Host(RustType),
@@ -56,13 +57,15 @@ pub(crate) struct ResourceInfo {
     /// The component instance that implements it; `None` for the host.
     pub(crate) implementer: Option<InstanceKey>,
     pub(crate) dtor: Option<CoreFunc>,
-    /// Destructor of the host: a [`HostDtor`] for the type of the store's data.
-    pub(crate) host_dtor: Option<Box<dyn std::any::Any + Send + Sync>>,
+    /// Destructor of the host, for the type of the store's data.
+    pub(crate) host_dtor: Option<ErasedDtor>,
 }
 
+/// A [`HostDtor`] without the type of the store's data.
+pub(crate) type ErasedDtor = Arc<dyn Any + Send + Sync>;
+
 /// A destructor of the host, which gets the representation.
-pub(crate) type HostDtor<T> =
-    std::sync::Arc<dyn Fn(StoreContextMut<'_, T>, u32) -> std::result::Result<(), Stop> + Send + Sync>;
+pub(crate) type HostDtor<T> = Arc<dyn Fn(StoreContextMut<'_, T>, u32) -> std::result::Result<(), Stop> + Send + Sync>;
 
 /// A resource that the embedder has: an owned one of any type, or one that was lent for a call.
 ///

@@ -7,9 +7,9 @@
 //! - `backpressure` counts the reasons for which the instance starts no `async func`.
 //! - `failure` is set by the first call that ended early. The instance may be in any state, so it is never entered again.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use wasmr_component::{ResourceId, StringEncoding};
 use wasmr_runtime::{Func as CoreFunc, HostSlab, Instance as CoreInstance, Memory, Stop};
@@ -30,7 +30,7 @@ pub(crate) struct State {
     pub(crate) instances: Vec<InstanceState>,
     pub(crate) resources: Vec<ResourceInfo>,
     /// The resource types that the host implements.
-    host_resources: HashMap<ResourceType, ResourceKey>,
+    host_resources: BTreeMap<ResourceType, ResourceKey>,
     /// The embedder's handles.
     pub(crate) host: HandleTable,
     /// The calls that lend handles and have not returned, the outermost first.
@@ -54,7 +54,7 @@ pub(crate) struct Live {
     /// Position of its first component instance in [`State::instances`].
     pub(crate) first_instance: u32,
     pub(crate) core: Vec<CoreInstance>,
-    pub(crate) options: Vec<LiveOptions>,
+    pub(crate) options: SharedOptions,
     /// The core functions of lifts, where they are known.
     pub(crate) lifts: Vec<Option<CoreFunc>>,
     /// The types in the store of the component's resources.
@@ -62,6 +62,10 @@ pub(crate) struct Live {
     /// The lowered functions, then the builtins.
     pub(crate) slab: HostSlab,
 }
+
+/// The canonical options of an instantiation; empty until its step makes them. The closure of the slab has them as well, so that a call
+/// finds its options without the store.
+pub(crate) type SharedOptions = Arc<[OnceLock<LiveOptions>]>;
 
 /// Canonical options with live objects.
 #[derive(Clone, Copy, Debug)]
@@ -72,8 +76,6 @@ pub(crate) struct LiveOptions {
     pub(crate) memory: Option<Memory>,
     pub(crate) realloc: Option<CoreFunc>,
     pub(crate) post_return: Option<CoreFunc>,
-    /// True once instantiation got to the step that makes them.
-    pub(crate) is_ready: bool,
 }
 
 /// A component instance.
@@ -142,17 +144,26 @@ impl State {
     ) -> std::result::Result<(), Stop> {
         for key in entered.clone() {
             let instance = self.instance(key);
-            if let Some(failure) = &instance.failure {
-                return Err(trap(format!("cannot enter component instance, which failed earlier: {failure}")));
+            if std::mem::replace(&mut instance.is_entered, true) || instance.failure.is_some() {
+                return Err(self.refuse(entered, key));
             }
-            if instance.is_entered {
-                return Err(trap("cannot enter component instance: a call of it is active"));
-            }
-        }
-        for key in entered {
-            self.instance(key).is_entered = true;
         }
         Ok(())
+    }
+
+    /// Returns the error of a call that cannot get into instance `refused`, and forgets that it got into those before.
+    #[cold]
+    fn refuse(&mut self, entered: impl Iterator<Item = InstanceKey>, refused: InstanceKey) -> Stop {
+        self.leave(entered.take_while(|key| *key != refused));
+        let instance = self.instance(refused);
+        match &instance.failure {
+            Some(failure) => {
+                let text = format!("cannot enter component instance, which failed earlier: {failure}");
+                instance.is_entered = false;
+                trap(text)
+            }
+            None => trap("cannot enter component instance: a call of it is active"),
+        }
     }
 
     /// Returns the instances that a call of `callee` by `caller`, or by the host, gets into.

@@ -359,13 +359,29 @@ impl Instance {
     /// # Panics
     /// If there are more `imports` than the module has, one is of another store, or the module is of another engine.
     pub fn new<C: AsContextMut>(
-        mut store: C,
+        store: C,
         module: &LoadedModule,
         imports: &[Extern],
     ) -> Result<Instance, InstantiateError> {
+        Instance::with_imports(store, module, imports.to_vec())
+    }
+
+    /// Creates an instance as [`Instance::new`] does.
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// # Panics
+    /// As there.
+    #[doc(hidden)]
+    pub fn with_imports<C: AsContextMut>(
+        mut store: C,
+        module: &LoadedModule,
+        imports: Vec<Extern>,
+    ) -> Result<Instance, InstantiateError> {
         let expected = module.module.imports().len();
         assert!(imports.len() <= expected, "{} objects were given for {expected} imports", imports.len());
-        let mut provided: Vec<_> = imports.iter().map(|object| Some(Provided::Extern(object.clone()))).collect();
+        let mut provided: Vec<_> = imports.into_iter().map(|object| Some(Provided::Extern(object))).collect();
         provided.resize_with(expected, || None);
         let mut context = store.as_context_mut();
         // SAFETY: no host function definitions are given, only objects. `instantiate` checks that they are of this store.

@@ -78,7 +78,7 @@ pub struct LiftCx<'a> {
     /// Type of the function.
     pub(crate) ty: FuncTypeId,
     pub(crate) memory: &'a [u8],
-    pub(crate) options: LiveOptions,
+    pub(crate) options: &'a LiveOptions,
     pub(crate) state: &'a mut State,
     /// Scope for handles that are lent.
     pub(crate) scope: u32,
@@ -91,7 +91,7 @@ pub struct LowerCx<'a> {
     /// Type of the function.
     pub(crate) ty: FuncTypeId,
     pub(crate) store: StoreContextMut<'a, ()>,
-    pub(crate) options: LiveOptions,
+    pub(crate) options: &'a LiveOptions,
     /// Scope for handles that are lent.
     pub(crate) scope: u32,
 }
@@ -255,7 +255,7 @@ impl<'a> LiftCx<'a> {
         types: &'a Types,
         ty: FuncTypeId,
         store: StoreContextMut<'a, T>,
-        options: LiveOptions,
+        options: &'a LiveOptions,
         scope: u32,
     ) -> LiftCx<'a> {
         let parts = store.into_parts(options.memory);

@@ -16,7 +16,7 @@ use crate::state::LiveOptions;
 /// The two sides of a call between guests.
 pub(crate) struct TransferCx<'a> {
     /// The side whose values are read.
-    pub(crate) from: LiveOptions,
+    pub(crate) from: &'a LiveOptions,
     /// The side that gets them.
     pub(crate) lower: LowerCx<'a>,
     /// Bytes and elements that may still be passed.

@@ -4,6 +4,7 @@ use wasmr_component::{FuncType, FuncTypeId, MAX_FLAT_PARAMS, MAX_FLAT_RESULTS, T
 
 use crate::abi::{FlatIn, FlatOut, LiftCx, LowerCx, checked_range};
 use crate::error::{AbiError, Result};
+use crate::host_func::out_pointer;
 use crate::typed::{Abi, Check, ComponentType, Interface, Lift, Lower, Payload, check_params};
 
 /// A fault of a value, and the index of its parameter.
@@ -46,7 +47,7 @@ pub trait LowerParams: Params {
 /// The Rust type of a host function's result: a [`Lower`] type, or `()` for none.
 pub trait LowerReturn: Payload {
     #[doc(hidden)]
-    fn lower_return(&self, cx: &mut LowerCx<'_>, slots: &mut [u64], out: usize) -> Result<()>;
+    fn lower_return(&self, cx: &mut LowerCx<'_>, slots: &mut [u64]) -> Result<()>;
 }
 
 /// The Rust type of the result of a call: a [`Lift`] type, or `()` for none.
@@ -86,12 +87,14 @@ fn result_type<R: ComponentType>(types: &Types, func: FuncTypeId) -> TypeId {
 }
 
 impl LowerReturn for () {
-    fn lower_return(&self, _: &mut LowerCx<'_>, _: &mut [u64], _: usize) -> Result<()> {
+    #[inline]
+    fn lower_return(&self, _: &mut LowerCx<'_>, _: &mut [u64]) -> Result<()> {
         Ok(())
     }
 }
 
 impl LiftReturn for () {
+    #[inline]
     fn lift_return(_: &mut LiftCx<'_>, _: &[u64]) -> Result<()> {
         Ok(())
     }
@@ -99,12 +102,12 @@ impl LiftReturn for () {
 
 impl<R: Lower> LowerReturn for R {
     #[inline]
-    fn lower_return(&self, cx: &mut LowerCx<'_>, slots: &mut [u64], out: usize) -> Result<()> {
+    fn lower_return(&self, cx: &mut LowerCx<'_>, slots: &mut [u64]) -> Result<()> {
         let ty = result_type::<R>(cx.types, cx.ty);
         if R::ABI.flat <= MAX_FLAT_RESULTS {
             return self.lower_flat(cx, ty, &mut FlatOut::new(slots));
         }
-        let at = cx.out_place(slots[out] as u32, R::ABI.size, R::ABI.align)?;
+        let at = cx.out_place(slots[out_pointer(cx.types, cx.ty)] as u32, R::ABI.size, R::ABI.align)?;
         self.store(cx, ty, at)
     }
 }

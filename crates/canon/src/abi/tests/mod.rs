@@ -61,7 +61,6 @@ impl World {
             memory: instance.get_memory(&self.store, "memory"),
             realloc: instance.get_func(&self.store, "realloc"),
             post_return: None,
-            is_ready: true,
         }
     }
 
@@ -99,7 +98,7 @@ impl World {
 
     fn lower(&mut self, types: &Types, options: LiveOptions, run: impl FnOnce(&mut LowerCx<'_>)) {
         let store: StoreContextMut<'_, ()> = self.store.as_context_mut();
-        run(&mut LowerCx { types, ty: FuncTypeId(0), store, options, scope: NO_SCOPE });
+        run(&mut LowerCx { types, ty: FuncTypeId(0), store, options: &options, scope: NO_SCOPE });
     }
 
     fn lift<R>(&mut self, types: &Types, options: LiveOptions, run: impl FnOnce(&mut LiftCx<'_>) -> R) -> R {
@@ -108,7 +107,7 @@ impl World {
             types,
             ty: FuncTypeId(0),
             memory: parts.memory,
-            options,
+            options: &options,
             state: parts.extension,
             scope: NO_SCOPE,
             budget: Budget(Budget::DEFAULT),
@@ -305,8 +304,8 @@ fn values_are_as_the_specification_says() {
 impl World {
     fn transfer(&mut self, types: &Types, from: LiveOptions, to: LiveOptions, run: impl FnOnce(&mut TransferCx<'_>)) {
         let store = self.store.as_context_mut();
-        let lower = LowerCx { types, ty: FuncTypeId(0), store, options: to, scope: NO_SCOPE };
-        run(&mut TransferCx { from, lower, budget: Budget(Budget::TRANSFER) });
+        let lower = LowerCx { types, ty: FuncTypeId(0), store, options: &to, scope: NO_SCOPE };
+        run(&mut TransferCx { from: &from, lower, budget: Budget(Budget::TRANSFER) });
     }
 }
 
