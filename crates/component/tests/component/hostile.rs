@@ -209,18 +209,50 @@ fn core_instances_that_multiply_are_over_a_limit() {
     assert_eq!(within_seconds(&(text + ")")).unwrap_err(), "it has more than 10000 core instances");
 }
 
+/// Returns the error of loading `bytes`, whose function bodies `threads` threads validate.
+fn error_with(threads: usize, bytes: &[u8]) -> String {
+    let (types, features) = (Arc::new(TypeRegistry::new()), Features::default());
+    let bytes = ModuleBytes::from(bytes.to_vec());
+    let validity = &mut |_| Validity::Unknown { threads };
+    Component::new(&bytes, "test", &features, &types, validity).unwrap_err().to_string()
+}
+
 #[test]
 fn any_number_of_threads_gives_the_same_error() {
     let text = r#"(component (core module $a (func (result i32))) (core module $b (func (result i64))))"#;
-    let bytes = ModuleBytes::from(wat::parse_str(text).unwrap());
-    let errors = [1, 2, 8].map(|threads| {
-        let types = Arc::new(TypeRegistry::new());
-        let features = Features::default();
-        Component::new(&bytes, "test", &features, &types, &mut |_| Validity::Unknown { threads })
-            .unwrap_err()
-            .to_string()
-    });
+    let bytes = wat::parse_str(text).unwrap();
+    let errors = [1, 2, 8].map(|threads| error_with(threads, &bytes));
     assert!(errors[0].starts_with("invalid component `test`: type mismatch"), "{}", errors[0]);
     assert!(errors[0].contains("(in core module 0 `a`, in function 0, at offset 0x"), "{}", errors[0]);
     assert!(errors.iter().all(|error| *error == errors[0]));
+}
+
+#[test]
+fn a_fault_in_a_body_comes_before_faults_after_its_module_whoever_finds_it() {
+    // 20 000 bytes of code, so that another thread validates it.
+    let large = format!("(func {})", "nop ".repeat(20_000));
+    let later = [
+        // In a section of another module, in another body, in the component, and in its instantiations.
+        r#"(core module (global i32 (i64.const 0)))"#.to_owned(),
+        format!("(core module {large} (func (result i64)))"),
+        r#"(core module) (alias outer 0 9 (core module))"#.to_owned(),
+        r#"(core module $m (import "" "f" (func))) (core instance (instantiate $m))"#.to_owned(),
+    ];
+    for later in later {
+        let text =
+            |module: &str| format!("(component (core module $a {large} {module}) (core module $b {large}) {later})");
+        let bytes = |module| wat::parse_str(text(module)).unwrap();
+        let (bad, good) = (bytes("(func (result i32))"), bytes(""));
+        for threads in [1, 2, 8] {
+            let error = error_with(threads, &bad);
+            assert!(error.contains("(in core module 0 `a`, in function 1, at offset 0x"), "{later:.90}: {error}");
+            assert_eq!(error_with(threads, &good), error_with(1, &good));
+            assert!(!error_with(threads, &good).contains("in core module 0"), "{later:.90}");
+        }
+    }
+    // A fault in the module itself, after its code.
+    let text = format!("(component (core module {large} (func (result i32)) (data (i32.const 0) \"\")))");
+    for threads in [1, 2] {
+        assert!(error_with(threads, &wat::parse_str(&text).unwrap()).contains("in function 1"));
+    }
 }
