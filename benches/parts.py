@@ -48,6 +48,23 @@ ROUNDS = {
 }
 
 
+COMPONENTS = [
+    ("component nop", "Rust calls a component: nothing passed"),
+    ("component text 16", "the same: a string of 16 bytes"),
+    ("component host-nop", "a component calls Rust: nothing passed"),
+    ("component host-bytes 1024", "the same: `list<u8>` of 1 KiB, copied"),
+    ("component host-bytes 1048576", "of 1 MiB"),
+    ("component host-lent 1024", "`list<u8>` of 1 KiB that stays in the guest's memory"),
+    ("component host-lent 1048576", "of 1 MiB"),
+    ("component c-nop", "a component calls another: nothing passed"),
+    ("component c-text 16", "the same: a string of 16 bytes"),
+    ("component c-bytes 1024", "the same: `list<u8>` of 1 KiB"),
+    ("component c-bytes 1048576", "of 1 MiB"),
+    ("component instance C", "a fresh store with an instance of a C program for WASI 0.2"),
+    ("component instance Rust", "of a Rust program"),
+]
+
+
 def run(features, rounds):
     flags = ["--features", features] if features else []
     subprocess.run(["cargo", "bench", "--quiet", *flags], cwd=PARTS, check=True)
@@ -147,6 +164,15 @@ def markdown(command):
         if ours is not None:
             rows.append([f"{group}: {what}", number(ours), *[versus(ours, of(group, peer, 1)) for peer in columns]])
     out += table(rows, ["part", "wasmr ns", *[f"{peer} ns" for peer in columns]])
+
+    rows = []
+    for group, what in COMPONENTS:
+        ours, copy = of(group, "wasmr", 1), of(group, "memcpy", 1)
+        if ours is not None:
+            rows.append([what, number(ours), versus(ours, of(group, "wasmtime", 1)), number(copy) if copy else ""])
+    if rows:
+        out += ["## Components", "", "Nanoseconds a call, with the loop around it if the guest calls; *memcpy* is a plain copy of as many"
+                " bytes into a `Vec`.", "", *table(rows, ["part", "wasmr ns", "wasmtime ns", "memcpy ns"])]
 
     taken = json.loads((CRITERION / "instances.json").read_text())
     out += [
