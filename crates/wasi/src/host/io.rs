@@ -5,11 +5,12 @@
 
 use std::borrow::Cow;
 use std::io::{IoSlice, IoSliceMut};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
+use rustix::buffer::spare_capacity;
 use rustix::event::PollFlags;
-use rustix::io::{preadv, pwritev, readv, retry_on_intr, writev};
+use rustix::io::{pread, preadv, pwritev, readv, retry_on_intr, writev};
 use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 
 use crate::abi::fdflags;
@@ -43,8 +44,18 @@ pub(crate) trait Fillable {
     /// Returns true if there is no byte to fill.
     fn is_empty(&self) -> bool;
 
-    /// Lends the buffers to `fill`.
-    fn with<R>(&mut self, fill: impl FnOnce(&mut [IoSliceMut<'_>]) -> R) -> R;
+    /// Lends the buffers to `fill`, which returns the number of bytes that it wrote.
+    fn with<E>(&mut self, fill: impl FnOnce(&mut [IoSliceMut<'_>]) -> Result<usize, E>) -> Result<usize, E>;
+
+    /// Reads at the position of `fd`.
+    fn read(&mut self, fd: BorrowedFd<'_>) -> rustix::io::Result<usize> {
+        self.with(|buffers| readv(fd, buffers))
+    }
+
+    /// Reads at `offset`.
+    fn read_at(&mut self, fd: BorrowedFd<'_>, offset: u64) -> rustix::io::Result<usize> {
+        self.with(|buffers| preadv(fd, buffers, offset))
+    }
 }
 
 impl Fillable for Scattered<'_> {
@@ -52,18 +63,61 @@ impl Fillable for Scattered<'_> {
         Scattered::is_empty(self)
     }
 
-    fn with<R>(&mut self, fill: impl FnOnce(&mut [IoSliceMut<'_>]) -> R) -> R {
+    fn with<E>(&mut self, fill: impl FnOnce(&mut [IoSliceMut<'_>]) -> Result<usize, E>) -> Result<usize, E> {
         Scattered::with(self, fill)
     }
 }
 
-impl Fillable for &mut [u8] {
-    fn is_empty(&self) -> bool {
-        <[u8]>::is_empty(self)
+/// Memory of the host for the bytes of a read. It is not filled with zeros before, which would take as long as a system call.
+#[derive(Debug)]
+pub(crate) struct Room {
+    bytes: Vec<u8>,
+    len: usize,
+}
+
+impl Room {
+    /// Returns room for `len` bytes.
+    pub(crate) fn new(len: usize) -> Room {
+        Room { bytes: Vec::with_capacity(len), len }
     }
 
-    fn with<R>(&mut self, fill: impl FnOnce(&mut [IoSliceMut<'_>]) -> R) -> R {
-        fill(&mut [IoSliceMut::new(self)])
+    /// Returns the bytes that were read.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    /// Returns true if the vector's capacity is the room, which the allocator need not promise, and there is some.
+    fn is_exact(&self) -> bool {
+        self.bytes.is_empty() && self.len > 0 && self.bytes.capacity() == self.len
+    }
+}
+
+impl Fillable for Room {
+    fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    fn with<E>(&mut self, fill: impl FnOnce(&mut [IoSliceMut<'_>]) -> Result<usize, E>) -> Result<usize, E> {
+        self.bytes.resize(self.len, 0);
+        let filled = fill(&mut [IoSliceMut::new(&mut self.bytes)]);
+        self.bytes.truncate(*filled.as_ref().unwrap_or(&0));
+        filled
+    }
+
+    fn read(&mut self, fd: BorrowedFd<'_>) -> rustix::io::Result<usize> {
+        if self.is_exact() {
+            rustix::io::read(fd, spare_capacity(&mut self.bytes))
+        } else {
+            self.with(|buffers| readv(fd, buffers))
+        }
+    }
+
+    fn read_at(&mut self, fd: BorrowedFd<'_>, offset: u64) -> rustix::io::Result<usize> {
+        if self.is_exact() {
+            pread(fd, spare_capacity(&mut self.bytes), offset)
+        } else {
+            self.with(|buffers| preadv(fd, buffers, offset))
+        }
     }
 }
 
@@ -89,11 +143,11 @@ pub(crate) fn read(ctx: &mut WasiCtx, fd: u32, patience: Patience, buffers: &mut
     descriptor.require(rights::FD_READ)?;
     match &mut descriptor.object {
         _ if buffers.is_empty() => Ok(0),
-        Object::Input(input) => Ok(buffers.with(|buffers| input.read(buffers))),
+        Object::Input(input) => buffers.with(|buffers| Ok(input.read(buffers))),
         Object::Host(file) => {
             let mut mode = wait_mode(file, descriptor.flags, &ctx.waits);
             mode.nonblock |= patience == Patience::None;
-            mode.run(file.fd.as_fd(), PollFlags::IN, || buffers.with(|buffers| readv(&file.fd, buffers)))
+            mode.run(file.fd.as_fd(), PollFlags::IN, || buffers.read(file.fd.as_fd()))
         }
         _ => Err(Errno::Badf.into()),
     }
@@ -105,7 +159,7 @@ pub(crate) fn read(ctx: &mut WasiCtx, fd: u32, patience: Patience, buffers: &mut
 /// As for [`positioned`].
 pub(crate) fn read_at(ctx: &WasiCtx, fd: u32, offset: u64, buffers: &mut impl Fillable) -> Result<usize, Errno> {
     let file = positioned(ctx, fd, rights::FD_READ, offset)?;
-    Ok(retry_on_intr(|| buffers.with(|buffers| preadv(&file.fd, buffers, offset)))?)
+    Ok(retry_on_intr(|| buffers.read_at(file.fd.as_fd(), offset))?)
 }
 
 /// Writes at the position, or at the end with `APPEND`.

@@ -18,7 +18,7 @@ use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::exit::Fail;
 use crate::fd_table::{Kind, Object};
-use crate::host::io::{self, Patience};
+use crate::host::io::{self, Patience, Room};
 use crate::interest::{Interest, wait_for};
 use crate::rights;
 
@@ -65,11 +65,11 @@ pub(crate) enum Source {
 
 impl Source {
     /// Reads without waiting. Returns 0 at the end.
-    fn read(&mut self, ctx: &mut WasiCtx, mut buffer: &mut [u8]) -> Result<usize, Fail> {
+    fn read(&mut self, ctx: &mut WasiCtx, room: &mut Room) -> Result<usize, Fail> {
         match self {
-            Source::Fd(fd) | Source::Socket(fd) => io::read(ctx, *fd, Patience::None, &mut buffer),
+            Source::Fd(fd) | Source::Socket(fd) => io::read(ctx, *fd, Patience::None, room),
             Source::File { fd, offset } => {
-                let read = io::read_at(ctx, *fd, *offset, &mut buffer)?;
+                let read = io::read_at(ctx, *fd, *offset, room)?;
                 *offset += read as u64;
                 Ok(read)
             }
@@ -137,16 +137,13 @@ impl InputStream {
         if len == 0 {
             return Ok(Vec::new());
         }
-        let mut bytes = vec![0; len];
-        match self.source.read(ctx, &mut bytes) {
+        let mut room = Room::new(len);
+        match self.source.read(ctx, &mut room) {
             Ok(0) => {
                 self.is_closed = true;
                 Err(Broken::Closed)
             }
-            Ok(read) => {
-                bytes.truncate(read);
-                Ok(bytes)
-            }
+            Ok(_) => Ok(room.into_bytes()),
             Err(Fail::Errno(Errno::Again)) => Ok(Vec::new()),
             Err(fail) => {
                 self.is_closed = true;

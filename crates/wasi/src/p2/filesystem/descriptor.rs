@@ -12,7 +12,8 @@ use crate::abi::{Filestat, fdflags};
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::fd_table::Object;
-use crate::host::{file, io};
+use crate::host::file;
+use crate::host::io::{self, Room};
 use crate::p2::input::{InputStream, MAX_READ, Source};
 use crate::p2::io::{IoError, Origin};
 use crate::p2::output::{OutputStream, Sink};
@@ -191,12 +192,9 @@ pub fn set_times(
 /// `[method]descriptor.read`: reads at most [`MAX_READ`] bytes. The second value is true at the end of the file.
 pub fn read(ctx: &mut P2Ctx, descriptor: Borrow<Descriptor>, length: u64, offset: u64) -> FileResult<(Vec<u8>, bool)> {
     let fd = ctx.table.get(descriptor)?.fd;
-    let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX).min(MAX_READ)];
-    report(io::read_at(&ctx.wasi, fd, offset, &mut &mut *bytes).map(|read| {
-        let is_end = read == 0 && !bytes.is_empty();
-        bytes.truncate(read);
-        (bytes, is_end)
-    }))
+    let mut room = Room::new(usize::try_from(length).unwrap_or(usize::MAX).min(MAX_READ));
+    let read = io::read_at(&ctx.wasi, fd, offset, &mut room);
+    report(read.map(|read| (room.into_bytes(), read == 0 && length > 0)))
 }
 
 /// `[method]descriptor.write`: writes at most [`MAX_HOST_TRANSFER`] bytes.

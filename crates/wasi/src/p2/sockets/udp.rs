@@ -15,6 +15,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 
+use rustix::buffer::spare_capacity;
 use rustix::event::PollFlags;
 use rustix::io::{Errno as HostErrno, retry_on_intr};
 use rustix::net::{RecvFlags, SendFlags, bind, connect, connect_unspec, getsockname, recvfrom, send, sendto};
@@ -225,15 +226,17 @@ impl UdpSocket {
         if wanted == 0 {
             return Ok(received);
         }
-        let mut buffer = vec![0; MAX_DATAGRAM];
+        // Not filled with zeros, which would take as long as a system call.
+        let mut buffer = Vec::with_capacity(MAX_DATAGRAM);
         let mut dropped = 0;
         while received.len() < wanted && dropped < MAX_DROPPED {
             let fd = self.host(ctx)?;
-            match retry_on_intr(|| recvfrom(fd, &mut buffer[..], RecvFlags::empty())) {
-                Ok((len, _, sender)) => {
+            buffer.clear();
+            match retry_on_intr(|| recvfrom(fd, spare_capacity(&mut buffer), RecvFlags::empty())) {
+                Ok((_, _, sender)) => {
                     let sender = of_host(sender.ok_or(ErrorCode::Unknown)?)?;
                     if self.admits(ctx, sender) {
-                        received.push(IncomingDatagram { data: buffer[..len].to_vec(), remote_address: sender.into() });
+                        received.push(IncomingDatagram { data: buffer.clone(), remote_address: sender.into() });
                     } else {
                         dropped += 1;
                     }
