@@ -175,6 +175,13 @@ on_every_tier! {
         let words = "--max-instances 3 --plug shapes.wat --plug math.wat --invoke f(1) main.wat";
         run(tier, files.path(), words).exits(1).says("only 3 instances allowed (--max-instances)");
         run(tier, files.path(), "--max-instances 4 --plug shapes.wat --plug math.wat --invoke f(1) main.wat").exits(0);
+        // Each part has a memory of one page.
+        run(tier, files.path(), "--max-memory 128KiB --plug greeter.wat writer.wat").exits(0).prints("hello, plug");
+        run(tier, files.path(), "--max-memory 64KiB --plug greeter.wat writer.wat").exits(1).says("(--max-memory)");
+        run(tier, files.path(), "--fuel 20 --plug shapes.wat --plug math.wat --invoke f(1) main.wat")
+            .exits(134)
+            .says("all fuel consumed");
+        run(tier, files.path(), "--fuel 200 --plug shapes.wat --plug math.wat --invoke f(1) main.wat").exits(0);
     }
 }
 
