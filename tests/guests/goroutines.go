@@ -1,5 +1,5 @@
 // Goroutines, channels, select with a timer, maps, closures, a recovered panic and a garbage-collected heap.
-// Its .wasm is about 2 MB, so it is built where it is needed (scripts/real-programs.sh) and not committed.
+// Its .wasm is about 2 MB, so it is built where it is needed (scripts/build-components.sh) and not committed.
 package main
 
 import (

@@ -10,7 +10,7 @@
 #   pthreads.c  the same clang, and the wasi-libc of wasi-sdk 25, whose sysroot WASI_THREADS_SYSROOT names
 #   Rust        Debian's rustc 1.63, libstd-rust-dev-wasm32 and lld-14, as /usr/bin/rustc and /usr/bin/lld-14
 #   CoreMark    the same, and the crate `coremark` 1.0.0 (MIT licence), fetched by cargo
-#   Go          nothing here: goroutines.wasm is large, so scripts/real-programs.sh builds it where it is needed
+#   Go          nothing here: goroutines.wasm is large, so scripts/build-components.sh builds it where it is needed
 # A step whose toolchain is missing is skipped and says so.
 set -euo pipefail
 cd "$(dirname "$0")"
