@@ -15,10 +15,11 @@ Each argument is LABEL=COMMAND, or the label of a runtime that the script knows.
 label is the base that ratios refer to. See benches/README.md for how to get the peers and the programs, and what to make
 of the numbers.
 
-Lines come in six sets: `total`, programs as one runs them, start-up and compiling included; `short`, some of them and others
+Lines come in seven sets: `total`, programs as one runs them, start-up and compiling included; `short`, some of them and others
 with so little to do that they end within tens of milliseconds; `wide`, large programs that call thousands of functions, none
 of them often; `steady`, with so much that only the speed of compiled code counts; `gc`, programs with structs and arrays;
-`warm`, programs of all kinds whose second run counts. In the last four, runtimes that say little there are left out unless they are named as arguments.
+`warm`, programs of all kinds whose second run counts; `component`, components. In the last
+five, runtimes that say little there are left out unless they are named as arguments.
 
 A runtime whose command has `{cache}` is warm: the word is replaced by a private directory, new for each line, that unmeasured
 runs fill. With `--second` it is new for each measured run, so that this run is the second of the module. `{config}` is a
@@ -86,6 +87,7 @@ LEFT_OUT = {
     "steady": {"wasmr interp", "wasmi", "wasm3", "iwasm", "wasmtime cold"},
     "gc": {"wasmr warm", "wasmr interp", "wasmi", "wasm3", "iwasm", "wasmtime warm"},
     "warm": {"wasmr interp", "wasmr jit", "wasmi", "wasm3", "iwasm", "wasmtime cold"},
+    "component": {"wasmr interp", "wasmr jit"},
 }
 
 # Runs that find the longest pause of a collector. Their output differs, so that they are not timed.
@@ -93,6 +95,9 @@ PAUSE_RUNS = 3
 
 # Runtimes that can grant directories under other names, preload libraries and call any export.
 ABLE = {"wasmr", "wasmtime", "node"}
+
+# Runtimes that have components.
+WITH_COMPONENTS = {"wasmr", "wasmtime"}
 
 
 class Runtime(NamedTuple):
@@ -125,7 +130,7 @@ class Runtime(NamedTuple):
             options += ["--preload", f"{name}={file}"]
         if program.invoke:
             options += ["--invoke", program.invoke]
-        if options and self.name() not in ABLE:
+        if options and self.name() not in ABLE or program.component and self.name() not in WITH_COMPONENTS:
             return None
         words = [word.replace("{cache}", str(places.cache)).replace("{config}", str(places.config)) for word in self.words]
         path = program.path

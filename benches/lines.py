@@ -1,7 +1,7 @@
 """The programs that compare.py runs, and with which arguments.
 
-A line is a program with arguments. Lines come in sets, which report.py describes: `total`, `short`, `wide`, `steady`, `warm`, `gc`. The
-program itself is there twice if it is in C: as a module, and as native/NAME for this machine.
+A line is a program with arguments. Lines come in sets, which report.py describes: `total`, `short`, `wide`, `steady`, `warm`, `gc`,
+`component`. The program itself is there twice if it is in C: as a module, and as native/NAME for this machine.
 """
 
 import os
@@ -14,6 +14,7 @@ PROGRAMS = Path(os.environ.get("WASMR_PROGRAMS", ROOT / "target" / "programs"))
 GUESTS = ROOT / "tests" / "guests"
 FETCH, BUILD = "scripts/fetch-programs.sh", "benches/build-programs.sh"
 LARGE = f"{FETCH} --all"
+COMPONENTS, BUILD_COMPONENTS = PROGRAMS / "components", "scripts/build-components.sh"
 
 
 def text(name):
@@ -46,6 +47,7 @@ class Program(NamedTuple):
     result: str = ""  # file that the program writes into the empty directory, compared like standard output
     features: tuple = ()  # those that are off by default in wasmr
     without: Path | None = None  # the same program for runtimes that do not have these features
+    component: bool = False  # for runtimes with components
 
     def missing(self):
         """Returns the first file that is not there, or None."""
@@ -121,6 +123,12 @@ PANDOC = Program("Haskell, 58 MB, exceptions", PROGRAMS / "pandoc.wasm", f"{LARG
 NUMPY = Program("a snapshot of CPython with numpy, 105 MB", PROGRAMS / "numpy.wasm", f"{LARGE}, {BUILD}", invoke="run",
                 grants=((PROGRAMS / "numpy-lib", "/usr/local/lib"),),
                 preload=(("host", PROGRAMS / "numpy_host.wasm"),))
+C_COMPONENT = Program("C through the adapter from Preview 1", COMPONENTS / "c-tree.wasm", BUILD_COMPONENTS, component=True,
+                      grants=((None, "/w"),))
+PYTHON_COMPONENT = C_COMPONENT._replace(kind="Python by componentize-py: JSON, hashes, files", path=COMPONENTS / "python.wasm")
+JS_COMPONENT = C_COMPONENT._replace(kind="JavaScript by componentize-js: text, big integers, files",
+                                    path=COMPONENTS / "javascript.wasm", script=f"{BUILD_COMPONENTS} javascript")
+CALL = "total([1, 2, 255])"
 
 
 def calls(kind):
@@ -281,5 +289,13 @@ LINES = [
         ("warm", "avr cc1", "warm", AVR_CC1, INFLATE),
         ("warm", "pandoc", "warm", PANDOC, ARTICLE),
         ("warm", "numpy", "warm", NUMPY, ["-c", text("arrays.py")]),
+        # The last argument is the exit code.
+        ("component", "c tree", "component", C_COMPONENT, ["/w"]),
+        ("component", "python", "component", PYTHON_COMPONENT, ["0"]),
+        ("component", "python call", "component",
+         PYTHON_COMPONENT._replace(kind="one call into Python", invoke=CALL, grants=()), []),
+        ("component", "javascript", "component", JS_COMPONENT, ["0"]),
+        ("component", "javascript call", "component",
+         JS_COMPONENT._replace(kind="one call into JavaScript", invoke=CALL, grants=()), []),
     ]
 ]

@@ -90,6 +90,9 @@ SETS = [
     Set("warm", "Second run", "A program that has run before: what a cache of the first run saves.", {
         "warm": "programs of all kinds",
     }, ["wall", "cpu", "peak"], base="wasmr warm", goal=("wasmr warm", "wasmtime warm")),
+    Set("component", "Components", "Components made from C, Python and JavaScript: first runs and later ones.", {
+        "component": "components",
+    }, ["wall", "cpu", "peak"]),
 ]
 
 # A peer that is always the better of two, where that is the question.
@@ -318,8 +321,8 @@ def summary(result, kind):
 
 def plots(result):
     """[(name of the file, title, entries, runtimes, measure, factor to a unit of its own or None for ratios)]"""
-    total, short, wide, steady, gc, warm = (
-        of_set(result, key) for key in ("total", "short", "wide", "steady", "gc", "warm"))
+    total, short, wide, steady, gc, warm, component = (
+        of_set(result, key) for key in ("total", "short", "wide", "steady", "gc", "warm", "component"))
     start = [entry for entry in total if entry["group"] == "start"]
     rows = [
         ("start", "Time to start and end, in milliseconds", start, "total", "wall", 1e3),
@@ -332,6 +335,7 @@ def plots(result):
         ("gc", "Time of programs with collected objects", gc, "gc", "wall", None),
         ("warm", "Time of the second run", warm, "warm", "wall", None),
         ("warm-peak", "Peak memory of the second run", warm, "warm", "peak", None),
+        ("component", "Time of components", component, "component", "wall", None),
     ]
     for name, title, entries, key, measure, factor in rows:
         known = [base_of(result, key)] + [label for label in peers_of(result, key) if isinstance(label, str)]
