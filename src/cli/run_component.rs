@@ -206,8 +206,8 @@ fn imports_error(file: &str, component: &Component, error: ComponentLinkError) -
     let needs_http = component.component.imports.iter().any(|import| import.name.starts_with("wasi:http/"));
     let version = |name: &str| InterfaceName::parse(name)?.version;
     let own = version(&format!("{RUN}@{}", p2::interfaces::VERSION));
-    let unknown =
-        error.failures.iter().filter(|failure| failure.found.is_none() && failure.import.starts_with("wasi:"));
+    let is_of_ours = |import: &str| import.starts_with("wasi:") && !import.starts_with("wasi:http/");
+    let unknown = error.failures.iter().filter(|failure| failure.found.is_none() && is_of_ours(&failure.import));
     let needed = unknown.filter_map(|failure| version(&failure.import)).max();
     let mut text = error.to_string();
     if needs_http {
