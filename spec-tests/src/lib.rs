@@ -35,16 +35,16 @@ const BEFORE: [(&str, Feature); 4] = [
     ("spec/threads/memory.wast", Feature::MultiMemory),
 ];
 
-/// Scripts of this project in `own/`, for behaviour that the official suite does not cover.
-const OWN: [(&str, &str); 8] = [
-    ("own/atomic.wast", include_str!("../own/atomic.wast")),
-    ("own/branch-hinting.wast", include_str!("../own/branch-hinting.wast")),
-    ("own/compact-imports.wast", include_str!("../own/compact-imports.wast")),
-    ("own/custom-page-sizes.wast", include_str!("../own/custom-page-sizes.wast")),
-    ("own/fused.wast", include_str!("../own/fused.wast")),
-    ("own/instances.wast", include_str!("../own/instances.wast")),
-    ("own/legacy-exceptions.wast", include_str!("../own/legacy-exceptions.wast")),
-    ("own/threads.wast", include_str!("../own/threads.wast")),
+/// Folders of this crate with scripts: those of this project, for behaviour that the official suites do not cover, and those of the
+/// component model.
+const FOLDERS: [&str; 7] = [
+    "own",
+    "own/component",
+    "component/binary",
+    "component/linking",
+    "component/resources",
+    "component/validation",
+    "component/values",
 ];
 
 /// Variable that names a checkout of the suite's [repository](https://github.com/WebAssembly/testsuite), whose folder `legacy` has
@@ -73,22 +73,24 @@ pub fn scripts() -> Vec<Script> {
         scripts.extend(files.map(|file| (format!("spec/{folder}/{}", file.name()), file.raw())));
     }
     scripts.extend(core.iter().map(|(name, text)| (format!("spec/{name}"), *text)));
-    scripts.extend(OWN.map(|(name, text)| (name.to_owned(), text)));
     let text_of = |(name, text): (String, &str)| (name, text.to_owned());
-    let all = scripts.into_iter().map(text_of).chain(component_scripts()).chain(legacy_scripts());
+    let mut all: Vec<(String, String)> = scripts.into_iter().map(text_of).collect();
+    all.extend(FOLDERS.iter().flat_map(|folder| repository_scripts(folder)));
+    all.extend(legacy_scripts());
+    all.sort();
     let script = |(name, text): (String, String)| Script { features: features_of(&name), name, text: text.into() };
-    all.map(script).collect()
+    all.into_iter().map(script).collect()
 }
 
-/// Returns the scripts of the component model.
+/// Returns the scripts in a folder of this crate.
 ///
 /// # Panics
-/// If they cannot be read.
-fn component_scripts() -> Vec<(String, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("component");
-    let of = |folder: &str| scripts_in(&root.join(folder), &format!("component/{folder}"));
-    let all = ["binary", "linking", "resources", "validation", "values"].map(of);
-    all.into_iter().flat_map(|scripts| scripts.expect("the repository has the scripts")).collect()
+/// If there are none.
+fn repository_scripts(folder: &str) -> Vec<(String, String)> {
+    let scripts = scripts_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), folder);
+    let scripts = scripts.unwrap_or_else(|error| panic!("cannot read the scripts in {folder}: {error}"));
+    assert!(!scripts.is_empty(), "no scripts in {folder}");
+    scripts
 }
 
 /// Returns the scripts of legacy exceptions; none without [`CHECKOUT`].
