@@ -10,7 +10,6 @@ use wasmr_module::binary_checks::has_component_header;
 use wasmr_module::{ExternKind, Features, Module, ModuleBytes, Validity};
 
 use crate::compose::{ComposeError, Plan};
-use crate::decode::bodies::Bodies;
 use crate::decode::{self, Decoding};
 use crate::error::ComponentError;
 use crate::flatten;
@@ -95,17 +94,9 @@ impl Component {
         types: &Arc<TypeRegistry>,
         validity: &mut dyn FnMut(usize, usize) -> Validity,
     ) -> Result<Component, ComposeError> {
-        let decoding = Decoding { parts, features, registry: types };
-        std::thread::scope(|scope| {
-            let mut bodies = Bodies::new(scope);
-            let decoded = decode::decode(&decoding, validity, &mut |module| bodies.check(module));
-            let composed = decoded.map_err(ComposeError::from).and_then(|decoded| {
-                let plan = Plan::new(&decoded, parts)?;
-                flatten::flatten(decoded, parts, &plan, types)
-            });
-            bodies.finish()?;
-            composed
-        })
+        let decoded = decode::decode(&Decoding { parts, features, registry: types }, validity)?;
+        let plan = Plan::new(&decoded, parts)?;
+        flatten::flatten(decoded, parts, &plan, types)
     }
 
     /// Returns true if bytes have the header of a component, of whatever version. A module has the same first four bytes.

@@ -28,9 +28,9 @@ use crate::bytes::ModuleBytes;
 use crate::decls::{BodyRange, Declarations};
 use crate::error::{Fault, ModuleError};
 use crate::features::Features;
+use crate::names::Names;
 use crate::section_map::SECTIONS;
-use crate::sections;
-use crate::validate::Bodies;
+use crate::{sections, validate};
 
 pub(crate) fn decode(
     bytes: &ModuleBytes,
@@ -42,25 +42,46 @@ pub(crate) fn decode(
     check_size(binary)?;
     refuse_component(binary)?;
     let mut validator = Validator::new_with_features(features.to_wasmparser());
-    Ok(decode_sections(bytes, features, registry, &mut validator, Some(threads))?.0)
+    decode_sections(bytes, features, registry, &mut validator, Some(threads))
 }
 
 /// Decodes a module of at most 4 GiB with the validator of its component, or with one of its own. Up to `threads` threads validate
-/// function bodies; with `None`, the bodies await validation if the result has resources for it.
+/// function bodies; `None` if they were validated earlier.
 pub(crate) fn decode_sections(
     bytes: &ModuleBytes,
     features: &Features,
     registry: &Arc<TypeRegistry>,
     validator: &mut Validator,
     threads: Option<usize>,
-) -> Result<(Declarations, Option<ValidatorResources>), ModuleError> {
+) -> Result<Declarations, ModuleError> {
+    let binary = bytes.as_ref();
+    let mut parser = Parser::new(0);
+    parser.set_features(features.to_wasmparser());
     let mut decoder = Decoder { bytes, features, threads, validator, decls: Declarations::default(), resources: None };
-    match decoder.sections(registry) {
-        Ok(()) => Ok((decoder.decls, decoder.resources)),
-        Err(error) => {
-            // Bodies that await validation come before the fault.
-            decoder.check_bodies(1)?;
-            Err(error)
+    let mut rest = binary;
+    loop {
+        let (consumed, payload) = match parser.parse(rest, true) {
+            Ok(Chunk::Parsed { consumed, payload }) => (consumed, payload),
+            Ok(Chunk::NeedMoreData(_)) => unreachable!("the parser was told that there is no more"),
+            Err(error) => {
+                // If the binary ends within the code section, the bodies before the end may contain an earlier error.
+                decoder.validate_bodies()?;
+                return Err(cut_off(binary, &error, &SECTIONS).unwrap_or_else(|| ModuleError::malformed(error)));
+            }
+        };
+        rest = &rest[consumed..];
+        match payload {
+            Payload::CodeSectionEntry(body) => decoder.body(&body)?,
+            Payload::End(offset) => {
+                decoder.validate_bodies()?;
+                decoder.validator.end(offset).map_err(invalid)?;
+                return Ok(decoder.decls);
+            }
+            payload => {
+                decoder.validate_bodies()?;
+                decoder.validate(&payload)?;
+                sections::section(&mut decoder.decls, registry, binary, payload)?;
+            }
         }
     }
 }
@@ -77,46 +98,15 @@ fn refuse_component(binary: &[u8]) -> Result<(), ModuleError> {
 struct Decoder<'a> {
     bytes: &'a ModuleBytes,
     features: &'a Features,
-    /// Most threads for the validation of bodies; `None` if the caller validates them, or did earlier.
+    /// Most threads for the validation of bodies; `None` if they were validated earlier.
     threads: Option<usize>,
     validator: &'a mut Validator,
     decls: Declarations,
-    /// Context for the validation of bodies; `None` unless the bodies of a code section await validation.
+    /// Context for the validation of bodies; `None` except while the bodies of a code section await validation.
     resources: Option<ValidatorResources>,
 }
 
 impl Decoder<'_> {
-    fn sections(&mut self, registry: &Arc<TypeRegistry>) -> Result<(), ModuleError> {
-        let binary = self.bytes.as_ref();
-        let mut parser = Parser::new(0);
-        parser.set_features(self.features.to_wasmparser());
-        let mut rest = binary;
-        loop {
-            let (consumed, payload) = match parser.parse(rest, true) {
-                Ok(Chunk::Parsed { consumed, payload }) => (consumed, payload),
-                Ok(Chunk::NeedMoreData(_)) => unreachable!("the parser was told that there is no more"),
-                Err(error) => {
-                    // If the binary ends within the code section, the bodies before the end may contain an earlier error.
-                    self.validate_bodies()?;
-                    return Err(cut_off(binary, &error, &SECTIONS).unwrap_or_else(|| ModuleError::malformed(error)));
-                }
-            };
-            rest = &rest[consumed..];
-            match payload {
-                Payload::CodeSectionEntry(body) => self.body(&body)?,
-                Payload::End(offset) => {
-                    self.validate_bodies()?;
-                    return self.validator.end(offset).map(drop).map_err(invalid);
-                }
-                payload => {
-                    self.validate_bodies()?;
-                    self.validate(&payload)?;
-                    sections::section(&mut self.decls, registry, binary, payload)?;
-                }
-            }
-        }
-    }
-
     /// Validates a section. [`Decoder::body`] handles function bodies.
     fn validate(&mut self, payload: &Payload<'_>) -> Result<(), ModuleError> {
         let validator = &mut *self.validator;
@@ -171,16 +161,20 @@ impl Decoder<'_> {
         Ok(())
     }
 
-    /// Validates the bodies that await validation, unless the caller does.
-    fn validate_bodies(&mut self) -> Result<(), ModuleError> {
-        self.threads.map_or(Ok(()), |threads| self.check_bodies(threads))
-    }
-
     /// Validates the bodies that await validation, if there are any.
-    fn check_bodies(&mut self, threads: usize) -> Result<(), ModuleError> {
+    fn validate_bodies(&mut self) -> Result<(), ModuleError> {
         let Some(resources) = self.resources.take() else { return Ok(()) };
-        let work = Bodies { bytes: self.bytes, decls: &self.decls, resources: &resources, features: self.features };
-        work.validate(threads)
+        let Some(threads) = self.threads else { return Ok(()) };
+        let work = validate::Bodies {
+            binary: self.bytes.as_ref(),
+            decls: &self.decls,
+            resources: &resources,
+            features: self.features.to_wasmparser(),
+        };
+        work.validate(threads).map_err(|(func_index, error)| {
+            let names = Names::read(self.bytes, self.decls.funcs.len() as u32, self.decls.tags.len() as u32);
+            error.in_func(func_index, names.func_name(func_index).or_else(|| self.decls.exported_name(func_index)))
+        })
     }
 }
 

@@ -77,7 +77,7 @@ pub use fuel_cost::Costs;
 pub use inspection::Inspection;
 #[cfg(feature = "wat")]
 pub use legacy_text::{Unfolded, unfold_tries};
-pub use module::{FuncBody, Module, UNNAMED, UncheckedBodies, Validity};
+pub use module::{FuncBody, Module, UNNAMED, Validity};
 pub use names::{CustomSections, Names};
 pub use outline::OutlineMismatch;
 pub use section_map::{Producers, Section, SectionMap};

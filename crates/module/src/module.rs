@@ -32,7 +32,6 @@ use crate::operator_class::OperatorClass;
 use crate::outline::{self, OutlineMismatch};
 use crate::section_map::{self, Producers, SectionMap};
 use crate::types::BlockSig;
-use crate::validate::{self, Bodies};
 
 /// A function's code.
 #[derive(Clone, Copy, Debug)]
@@ -91,34 +90,6 @@ pub struct Module {
     branch_hints: OnceLock<BranchHints>,
 }
 
-/// The function bodies of a module within a component, which await validation. Nobody may execute them before.
-pub struct UncheckedBodies {
-    module: Arc<Module>,
-    /// wasmparser's form of the declarations.
-    resources: wasmparser::ValidatorResources,
-    /// Most threads for their validation, the calling one included.
-    pub threads: usize,
-}
-
-impl UncheckedBodies {
-    /// Size of the code, in bytes, from which one module gives work to several threads.
-    pub const PARALLEL_BYTES: usize = validate::PARALLEL_BYTES;
-
-    /// Returns the size of the code in bytes.
-    pub fn size(&self) -> usize {
-        self.module.decls.bodies.iter().map(BodyRange::len).sum()
-    }
-
-    /// Validates the bodies on up to `threads` threads, the calling one included.
-    ///
-    /// # Errors
-    /// The fault at the lowest byte offset.
-    pub fn validate(&self, threads: usize) -> Result<(), ModuleError> {
-        let Module { bytes, decls, features, .. } = &*self.module;
-        Bodies { bytes, decls, resources: &self.resources, features }.validate(threads)
-    }
-}
-
 impl Module {
     /// Decodes and validates a binary module. Up to `threads` threads, including the calling one, validate function bodies.
     ///
@@ -150,11 +121,10 @@ impl Module {
 
     /// Decodes a module within a component, whose validator `validator` is: it was told of the module's section, and knows the module's
     /// type afterwards. `bytes` are those of the module alone, and offsets count from their beginning. `validity` says whether the
-    /// module is to be validated. If it is, and has function bodies, the caller validates these.
+    /// module is to be validated.
     ///
     /// # Errors
-    /// The fault at the lowest byte offset, unless that is in a body; or an outline that does not fit. The validator cannot be used after
-    /// one.
+    /// The fault at the lowest byte offset, or an outline that does not fit. The validator cannot be used after one.
     pub fn nested(
         bytes: ModuleBytes,
         name: &str,
@@ -162,25 +132,16 @@ impl Module {
         types: &Arc<TypeRegistry>,
         validator: &mut wasmparser::Validator,
         validity: &Validity,
-    ) -> Result<(Arc<Module>, Option<UncheckedBodies>), ModuleError> {
-        let (decls, resources) = match validity {
-            Validity::Unknown { .. } | Validity::KnownBodies => {
-                decode::decode_sections(&bytes, features, types, validator, None)?
+    ) -> Result<Arc<Module>, ModuleError> {
+        let decls = match validity {
+            Validity::Unknown { threads } => {
+                decode::decode_sections(&bytes, features, types, validator, Some(*threads))?
             }
-            Validity::Known { outline } => {
-                let decls = outline::decode(&bytes, features, types, outline.as_ref(), Some(validator))
-                    .map_err(|mismatch| ModuleError::new(Fault::Malformed, mismatch.to_string(), None))?;
-                (decls, None)
-            }
+            Validity::KnownBodies => decode::decode_sections(&bytes, features, types, validator, None)?,
+            Validity::Known { outline } => outline::decode(&bytes, features, types, outline.as_ref(), Some(validator))
+                .map_err(|mismatch| ModuleError::new(Fault::Malformed, mismatch.to_string(), None))?,
         };
-        let module = Arc::new(Module::with_declarations(decls, bytes, name, features, types));
-        let bodies = match (validity, resources) {
-            (&Validity::Unknown { threads }, Some(resources)) => {
-                Some(UncheckedBodies { module: module.clone(), resources, threads })
-            }
-            _ => None,
-        };
-        Ok((module, bodies))
+        Ok(Arc::new(Module::with_declarations(decls, bytes, name, features, types)))
     }
 
     /// Decodes a binary without validation, by the [outline](Module::outline) of a module with the same bytes and features.

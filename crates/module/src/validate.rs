@@ -1,7 +1,6 @@
 //! Validates function bodies, on several threads if there is enough code.
 //!
-//! `decode` calls this file at the end of the code section. For a module within a component, it leaves the bodies to the decoder of
-//! the component, as [`UncheckedBodies`](crate::UncheckedBodies). Threads take chunks of neighbouring bodies, about [`CHUNK_BYTES`]
+//! `decode` calls this file at the end of the code section. Threads take chunks of neighbouring bodies, about [`CHUNK_BYTES`]
 //! each, from one atomic cursor. Each thread reuses wasmparser's allocations for all of its bodies.
 //!
 //! Invariant: the returned error is the one at the lowest byte offset, independent of scheduling. Threads take chunks in order.
@@ -13,29 +12,27 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use wasmparser::{
     BinaryReader, FuncToValidate, FuncValidatorAllocations, FunctionBody, OperatorsReader, ValidatorResources,
+    WasmFeatures,
 };
 
-use crate::bytes::ModuleBytes;
 use crate::decls::{BodyRange, Declarations};
 use crate::error::{Fault, ModuleError};
-use crate::features::Features;
-use crate::names::Names;
 
 /// Minimum size of the code, in bytes, for several threads. Starting one takes some 30 µs; validation runs at about 75 MB/s.
-pub(crate) const PARALLEL_BYTES: usize = 256 << 10;
+const PARALLEL_BYTES: usize = 256 << 10;
 
 /// Bytes of code in a chunk: large compared with the cost of taking a chunk, small compared with the whole.
 const CHUNK_BYTES: usize = 64 << 10;
 
 /// The bodies of a module, with the context for their validation.
 pub(crate) struct Bodies<'a> {
-    pub bytes: &'a ModuleBytes,
+    pub binary: &'a [u8],
     /// Declarations of the module, with the bodies to validate.
     pub decls: &'a Declarations,
     /// wasmparser's form of the declarations.
     pub resources: &'a ValidatorResources,
     /// Features that a valid module may use.
-    pub features: &'a Features,
+    pub features: WasmFeatures,
 }
 
 /// The index of a function, and its error.
@@ -43,14 +40,7 @@ type Found = (u32, ModuleError);
 
 impl Bodies<'_> {
     /// Validates all bodies on up to `threads` threads.
-    pub(crate) fn validate(&self, threads: usize) -> Result<(), ModuleError> {
-        self.find(threads).map_err(|(func_index, error)| {
-            let names = Names::read(self.bytes, self.decls.funcs.len() as u32, self.decls.tags.len() as u32);
-            error.in_func(func_index, names.func_name(func_index).or_else(|| self.decls.exported_name(func_index)))
-        })
-    }
-
-    fn find(&self, threads: usize) -> Result<(), Found> {
+    pub(crate) fn validate(&self, threads: usize) -> Result<(), Found> {
         let ends = self.chunk_ends();
         let code: usize = self.decls.bodies.iter().map(BodyRange::len).sum();
         let threads = if code < PARALLEL_BYTES { 1 } else { threads.min(ends.len()) };
@@ -121,8 +111,7 @@ impl Bodies<'_> {
         let index = self.decls.imported.funcs + defined as u32;
         let body = self.body(defined);
         let ty = self.decls.funcs[index as usize];
-        let features = self.features.to_wasmparser();
-        let to_validate = FuncToValidate { resources: self.resources, index, ty, features };
+        let to_validate = FuncToValidate { resources: self.resources, index, ty, features: self.features };
         let mut validator = to_validate.into_validator(allocations);
         match validator.validate(&body) {
             Ok(()) => Ok(validator.into_allocations()),
@@ -136,8 +125,8 @@ impl Bodies<'_> {
 
     fn body(&self, defined: usize) -> FunctionBody<'_> {
         let BodyRange { start, end } = self.decls.bodies[defined];
-        let bytes = &self.bytes.as_ref()[start as usize..end as usize];
-        FunctionBody::new(BinaryReader::new_features(bytes, u64::from(start), self.features.to_wasmparser()))
+        let bytes = &self.binary[start as usize..end as usize];
+        FunctionBody::new(BinaryReader::new_features(bytes, u64::from(start), self.features))
     }
 }
 

@@ -2,15 +2,14 @@
 //!
 //! Takes the bytes of a component and of its plugs, gives their core modules, wasmparser's types, and a [`ComponentDecl`] for each
 //! component and for each nested one, for `flatten` to execute. wasmparser's validator sees each section first; the files of this folder, one for
-//! each kind of section, therefore rely on indices and kinds. Core modules go to crate `module`, and their function bodies to
-//! `bodies`, which validates them meanwhile.
+//! each kind of section, therefore rely on indices and kinds. Core modules go to crate `module`, which validates their function
+//! bodies on several threads.
 //!
 //! Nested components are kept on a stack of [`Level`]s, not on the native stack.
 //!
 //! wasmparser sees the components of a composition as nested in one that has nothing else, so that their types are in one table.
 
 mod aliases;
-pub(crate) mod bodies;
 mod canon;
 mod decls;
 mod externs;
@@ -31,7 +30,6 @@ use wasmr_module::{Fault, Features, Module, ModuleError, Validity};
 pub(crate) use decls::{ComponentDecl, DeclId, Def, Operand};
 
 use crate::component::Part;
-use crate::decode::bodies::ModuleBodies;
 use crate::error::{ComponentError, from_parser};
 use crate::index::ModuleId;
 
@@ -124,12 +122,10 @@ impl<'a> Level<'a> {
     }
 }
 
-/// Decodes and validates components, but for those function bodies of their core modules that `bodies` gets. `validity` is called for each
-/// core module, with the number of its part and its own in the part.
+/// Decodes and validates components. `validity` is called for each core module, with the number of its part and its own in the part.
 pub(crate) fn decode<'a>(
     decoding: &Decoding<'a>,
     validity: &mut dyn FnMut(usize, usize) -> Validity,
-    bodies: &mut dyn FnMut(ModuleBodies<'a>) -> Result<(), ComponentError>,
 ) -> Result<Decoded<'a>, ComponentError> {
     let features = component_features(decoding.features);
     let mut validator = Validator::new_with_features(features);
@@ -139,8 +135,8 @@ pub(crate) fn decode<'a>(
     if is_composed {
         validator.version(COMPONENT_VERSION, Encoding::Component, &(0..8)).map_err(whole)?;
     }
-    let (decls, modules) = (Vec::new(), Vec::new());
-    let mut decoder = Decoder { decoding, features, is_composed, validator, bodies, decls, modules, types: None };
+    let mut decoder =
+        Decoder { decoding, features, is_composed, validator, decls: Vec::new(), modules: Vec::new(), types: None };
     let mut parts = Vec::with_capacity(decoding.parts.len());
     for (number, part) in decoding.parts.iter().enumerate() {
         let id = decoder.part(part, &mut |module| validity(number, module))?;
@@ -161,8 +157,6 @@ struct Decoder<'d, 'a> {
     /// True if an enclosing component was opened.
     is_composed: bool,
     validator: Validator,
-    /// Gets the function bodies of each core module that await validation.
-    bodies: &'d mut dyn FnMut(ModuleBodies<'a>) -> Result<(), ComponentError>,
     decls: Vec<ComponentDecl<'a>>,
     modules: Vec<Arc<Module>>,
     /// Types of the component that was decoded last.
@@ -249,13 +243,8 @@ impl<'a> Decoder<'_, 'a> {
         };
         let bytes = part.bytes.slice(range.clone());
         let Decoding { features, registry, .. } = *self.decoding;
-        let offset = range.start as u64;
-        let (module, unchecked) = Module::nested(bytes, &name, features, registry, &mut self.validator, validity)
-            .map_err(|error| outer(error).in_module(index, module_name, offset))?;
-        if let Some(unchecked) = unchecked {
-            let component = part.name;
-            (self.bodies)(ModuleBodies { unchecked, component, index, name: module_name, offset })?;
-        }
+        let module = Module::nested(bytes, &name, features, registry, &mut self.validator, validity)
+            .map_err(|error| outer(error).in_module(index, module_name, range.start as u64))?;
         self.modules.push(module);
         level.counts.modules += 1;
         level.push(Def::Module(id));

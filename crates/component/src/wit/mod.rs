@@ -85,7 +85,7 @@ impl World {
     pub fn composed(parts: &[Part<'_>], features: &Features) -> Result<World, ComposeError> {
         let registry = Arc::new(TypeRegistry::new());
         let decoding = Decoding { parts, features, registry: &registry };
-        let decoded = decode::decode(&decoding, &mut |_, _| Validity::KnownBodies, &mut |_| Ok(()))?;
+        let decoded = decode::decode(&decoding, &mut |_, _| Validity::KnownBodies)?;
         let plan = Plan::new(&decoded, parts)?;
         Ok(read(&decoded, &plan).map_err(|error| ComponentError::new(&error, parts[PROGRAM].name))?)
     }
