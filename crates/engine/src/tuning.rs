@@ -26,6 +26,7 @@
 //! The first bytes to compile cost more than others: a thread starts, and the pages of the compiler are touched for the first time.
 //! Nothing is therefore compiled in the first [`tier_up_delay`](Tuning::tier_up_delay).
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use wasmr_interp::{Ahead, BaselineWhen, SampleWeight};
@@ -329,9 +330,11 @@ impl Tuning {
     }
 }
 
-/// Returns the number of processors that the system lets this process use; 1 if that is unknown.
+/// Returns the number of processors that the system lets this process use; 1 if that is unknown. Asking reads three files of the system,
+/// which takes about 0.1 ms, so the first answer is kept.
 pub(crate) fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+    static KNOWN: OnceLock<usize> = OnceLock::new();
+    *KNOWN.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
 #[cfg(test)]

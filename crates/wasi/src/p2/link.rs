@@ -43,7 +43,10 @@ fn define<T: 'static, C>(linker: &mut Linker<T>, importer: Option<&Component>, c
 where
     C: Fn(&mut T) -> &mut P2Ctx + Copy + Send + Sync + 'static,
 {
-    let mut definer = Definer { linker, importer, ctx, name: String::new(), outcome: Ok(()) };
+    let tracks = |importer: &Component| {
+        importer.imports.iter().filter_map(|import| InterfaceName::track_of(&import.name)).collect()
+    };
+    let mut definer = Definer { linker, imported: importer.map(tracks), ctx, name: String::new(), outcome: Ok(()) };
     visit(&mut definer);
     definer.outcome
 }
@@ -51,8 +54,8 @@ where
 /// Visitor that defines the rows.
 struct Definer<'a, T: 'static, C> {
     linker: &'a mut Linker<T>,
-    /// The component whose imports are defined; `None` for all interfaces.
-    importer: Option<&'a Component>,
+    /// Tracks of the interfaces that the component imports, which are defined; `None` for all interfaces.
+    imported: Option<Vec<String>>,
     ctx: C,
     /// Name of the current interface, with its version.
     name: String,
@@ -74,10 +77,11 @@ where
 {
     fn interface(&mut self, name: &'static str) -> bool {
         self.name = format!("{name}@{VERSION}");
-        let track = InterfaceName::track_of(&self.name);
-        let is_wanted =
-            |importer: &Component| importer.imports.iter().any(|import| InterfaceName::track_of(&import.name) == track);
-        self.outcome.is_ok() && self.importer.is_none_or(is_wanted)
+        let is_wanted = match &self.imported {
+            Some(imported) => InterfaceName::track_of(&self.name).is_some_and(|track| imported.contains(&track)),
+            None => true,
+        };
+        self.outcome.is_ok() && is_wanted
     }
 
     fn resource<R: Kind + 'static>(&mut self) {
