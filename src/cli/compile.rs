@@ -10,7 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use wasmr::cache::Cache;
 use wasmr::symbol::printable;
 use wasmr::{
@@ -23,6 +23,8 @@ use super::exit::UsageError;
 use super::flags::CompileFlags;
 use super::load::Program;
 use super::log::Log;
+#[cfg(feature = "component")]
+use super::plug;
 use super::report::{exact_size, printable_word};
 use super::usage::Usage;
 use super::wasm_options::WasmOptions;
@@ -88,7 +90,14 @@ pub fn run(flags: CompileFlags, err: &mut dyn Write) -> anyhow::Result<u8> {
     let shown = printable_word(&module_path);
     let cannot_compile = || format!("cannot compile `{shown}`");
     // Not dropped, as that would store it in the cache once more.
-    let program = ManuallyDrop::new(load::program(&engine, &module_path, false)?);
+    #[cfg(feature = "component")]
+    let program = match flags.plug.as_slice() {
+        [] => load::program(&engine, &module_path, false)?,
+        plugs => Program::Component(plug::compose(&engine, &module_path, plugs)?),
+    };
+    #[cfg(not(feature = "component"))]
+    let program = load::program(&engine, &module_path, false)?;
+    let program = ManuallyDrop::new(program);
     let module = match &*program {
         Program::Module(module) => module,
         #[cfg(feature = "component")]
@@ -102,7 +111,7 @@ pub fn run(flags: CompileFlags, err: &mut dyn Write) -> anyhow::Result<u8> {
                 "it is a component, and a .cwasm file holds one core module; `wasmr run {shown}` keeps the code that it compiles in the \
                  cache, and `wasmr compile --into-cache {shown}` compiles all code of the component into the cache now"
             );
-            bail!(anyhow!(why).context(cannot_compile()));
+            bail!(anyhow::anyhow!(why).context(cannot_compile()));
         }
     };
     if flags.into_cache {

@@ -258,6 +258,11 @@ pub struct CompileFlags {
     #[arg(long, value_name = "TIME", value_parser = values::parse_duration)]
     pub limit: Option<Duration>,
 
+    /// Compile for runs with the component FILE as a plug; only into the cache
+    #[cfg(feature = "component")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "into_cache")]
+    pub plug: Vec<PathBuf>,
+
     /// Use the cache in DIR [default: the variable WASMR_CACHE_DIR, or ~/.cache/wasmr]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub cache_dir: Option<PathBuf>,

@@ -280,9 +280,15 @@ fn grant_network(wasi: &mut WasiCtxBuilder, net: &[NetSpec], dns: bool, options:
 /// Returns the options of the command that compiles for later runs of the same program with the same options. Libraries need no
 /// mention: a run loads the program first, so that its code is the same without them.
 fn learning_command(flags: &RunFlags) -> Option<Vec<OsString>> {
+    let files = flags.module.iter();
+    #[cfg(feature = "component")]
+    let files = files.chain(&flags.plug);
     // To open a pipe again could take what its next reader waits for.
-    let is_file = flags.module.as_ref().is_some_and(|path| path != Path::new("-") && path.is_file());
-    if !is_file || flags.mode.is_some_and(|mode| mode.name() == "interp") {
+    let is_file = |path: &PathBuf| path != Path::new("-") && path.is_file();
+    if flags.module.is_none()
+        || !files.into_iter().all(is_file)
+        || flags.mode.is_some_and(|mode| mode.name() == "interp")
+    {
         return None;
     }
     let mut words: Vec<OsString> = ["compile", "--into-cache", "--profile"].map(OsString::from).into();
@@ -292,6 +298,8 @@ fn learning_command(flags: &RunFlags) -> Option<Vec<OsString>> {
     if flags.fuel.is_some() {
         words.push("--fuel".into());
     }
+    #[cfg(feature = "component")]
+    words.extend(flags.plug.iter().flat_map(|file| ["--plug".into(), file.into()]));
     if let Some(dir) = &flags.cache_dir {
         words.extend(["--cache-dir".into(), dir.into()]);
     }

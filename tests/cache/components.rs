@@ -92,6 +92,31 @@ fn functions_of_a_component_are_compiled_after_the_run() {
 }
 
 #[test]
+fn functions_of_a_plug_are_compiled_after_the_run() {
+    let bed = Bed::new();
+    let library = bed.path().join("library.wasm");
+    fs::write(&library, long_to_learn()).unwrap();
+    let program = bed.path().join("program.wasm");
+    let text = r#"(component
+        (import "run" (func $run (result u32)))
+        (core func $run' (canon lower (func $run)))
+        (core module $m (import "" "run" (func $run (result i32))) (func (export "twice") (result i32)
+            (i32.add (call $run) (call $run))))
+        (core instance $m (instantiate $m (with "" (instance (export "run" (func $run'))))))
+        (func (export "twice") (result u32) (canon lift (core func $m "twice"))))"#;
+    fs::write(&program, wat::parse_str(text).unwrap()).unwrap();
+    let run = || {
+        let mut command = bed.run(&["--stats=json", "--invoke", "twice()", "--plug"]);
+        let end = End::of(command.arg(&library).arg(&program).output().unwrap());
+        assert_eq!((end.code, &*end.stdout), (Some(0), "84\n"), "{end:#?}");
+        bed.settle();
+        end
+    };
+    assert_eq!(stat(&run(), "loaded_functions"), 0);
+    assert!(stat(&run(), "loaded_functions") >= 50);
+}
+
+#[test]
 fn a_component_that_is_ended_stores_nothing() {
     let bed = Bed::new();
     let path = bed.path().join("endless.wasm");

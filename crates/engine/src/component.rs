@@ -140,11 +140,14 @@ impl Component {
         let sources: Vec<&ComponentSource> = [component].into_iter().chain(plugs).collect();
         let limit = engine.config().max_module_size;
         let binaries = sources.iter().map(|source| source.binary(limit)).collect::<Result<Vec<_>, _>>()?;
-        let (component, places) = match decode(engine, &sources, &binaries, true) {
-            // Without the cache, which then has no true outline of a module. If a component is not valid, the error is the same.
-            Err(ComposeError::Component(_)) if engine.has_cache() => decode(engine, &sources, &binaries, false)?,
-            result => result?,
+        let decoded = match decode(engine, &sources, &binaries, true) {
+            // Without the cache, which may have an outline of another module. If a component is not valid, the error is the same.
+            Err(NotDecoded { error: ComposeError::Component(_), has_outline: true }) => {
+                decode(engine, &sources, &binaries, false)
+            }
+            result => result,
         };
+        let Decoded { component, places } = decoded.map_err(|failed| failed.error)?;
         let modules = component.modules.iter().zip(places).map(|(module, place)| {
             let entry = place.as_ref().and_then(ModuleCache::container).cloned();
             let Code { executable, knowledge } = engine.code(module.clone(), entry, place);
@@ -204,20 +207,34 @@ impl Component {
     }
 }
 
-/// Decodes and composes components. Modules with an entry in the cache are decoded by their outlines. Returns the place of each module
-/// in the cache.
+/// A decoded component.
+struct Decoded {
+    component: wasmr_component::Component,
+    /// The place of each module in the cache.
+    places: Vec<Option<ModuleCache>>,
+}
+
+/// The reason why a component was not decoded.
+struct NotDecoded {
+    error: ComposeError,
+    /// True if a module was decoded by its outline.
+    has_outline: bool,
+}
+
+/// Decodes and composes components. Modules with an entry in the cache are decoded by their outlines.
 fn decode(
     engine: &Engine,
     sources: &[&ComponentSource],
     binaries: &[Binary],
     is_cached: bool,
-) -> Result<(wasmr_component::Component, Vec<Option<ModuleCache>>), ComposeError> {
+) -> Result<Decoded, NotDecoded> {
     let config = engine.config();
     let parts = sources.iter().zip(binaries);
     let parts: Vec<Part<'_>> =
         parts.map(|(source, binary)| Part { bytes: &binary.bytes, name: &source.name }).collect();
     let mut cached: Option<ComponentCache> = None;
     let mut places: Vec<Option<ModuleCache>> = Vec::new();
+    let mut has_outline = false;
     let mut validity = |part: usize, module| {
         let Binary { bytes, is_converted } = &binaries[part];
         if module == 0 && is_cached {
@@ -228,13 +245,17 @@ fn decode(
         let place = cached.as_ref().map(|cached| cached.module(module));
         let outline = place.as_ref().and_then(ModuleCache::container).and_then(Outline::of);
         places.push(place);
+        has_outline |= outline.is_some();
         match outline {
             Some(outline) => Validity::Known { outline: ModuleBytes::new(outline) },
             None => Validity::Unknown { threads: config.tuning.threads_for(bytes.as_ref().len()) },
         }
     };
-    let component = wasmr_component::Component::compose(&parts, &config.features, engine.types(), &mut validity)?;
-    Ok((component, places))
+    let component = wasmr_component::Component::compose(&parts, &config.features, engine.types(), &mut validity);
+    match component {
+        Ok(component) => Ok(Decoded { component, places }),
+        Err(error) => Err(NotDecoded { error, has_outline }),
+    }
 }
 
 /// The outline of a module in its entry of the cache.
