@@ -2,7 +2,9 @@
 
 mod calls;
 mod hostile;
+mod layouts;
 mod linking;
+mod ownership;
 mod resources;
 mod tasks;
 
