@@ -4,7 +4,7 @@
 //! | file | panics if |
 //! |---|---|
 //! | [`decode`] | the decoder panics or contradicts itself |
-//! | [`component`] | the decoder of components does |
+//! | [`component`] | the decoder of components does, or a component that it accepts makes the host panic |
 //! | [`canonical`] | the canonical ABI passes a value otherwise than a second implementation |
 //! | [`wasi_paths`] | a guest's file calls reach an object outside the granted directories |
 //! | [`differential`] | two engines execute a generated module differently |

@@ -53,6 +53,8 @@ pub struct Memory {
     pub encoding: Encoding,
     /// True if Latin-1 text is stored as UTF-16 in a memory of [`Encoding::Compact`].
     pub is_wide: bool,
+    /// Indices of the core values that are addresses.
+    pub addresses: Vec<usize>,
 }
 
 /// The core values of a value, to be read one after the other.
@@ -240,6 +242,7 @@ impl Memory {
             }
             Value::Text(text) => {
                 let (ptr, len) = self.store_text(text)?;
+                self.addresses.push(slots.len());
                 slots.extend([u64::from(ptr), u64::from(len)]);
             }
             Value::Case(case, payload) => {
@@ -253,6 +256,7 @@ impl Memory {
             Value::Many(all) => {
                 if let Some(element) = ty.element() {
                     let (ptr, len) = self.store_elements(&element, all)?;
+                    self.addresses.push(slots.len());
                     slots.extend([u64::from(ptr), u64::from(len)]);
                 } else {
                     for (part, value) in parts(ty).into_iter().zip(all) {
@@ -304,6 +308,7 @@ impl Memory {
             None => self.allocate(ty.align(), ty.size() as usize)?,
         };
         self.store(ty, value, at)?;
+        self.addresses.push(0);
         Ok(vec![at.into()])
     }
 
