@@ -57,7 +57,8 @@ impl Func {
     ///
     /// # Errors
     /// A [`Stop`] of any kind; a [`ValueError`](crate::ValueError) as a host's failure if the arguments do not fit. After a stop other than
-    /// for arguments that do not fit, the component instance cannot be called again.
+    /// for arguments that do not fit, the component instance cannot be called again. Resources among arguments that do not fit stay the
+    /// embedder's.
     ///
     /// # Panics
     /// If the function is of another store.
@@ -143,9 +144,10 @@ impl Func {
         let types = &self.linked.component.types;
         let ty = self.type_id();
         let mut slots = [0; MAX_SLOTS];
-        let mut cx = LowerCx { types, ty, store: store.as_context_mut(), options: &self.options, scope };
+        let mut cx =
+            LowerCx { types, ty, store: store.as_context_mut(), options: &self.options, scope, given: Vec::new() };
         if let Err((error, index)) = lower(&mut cx, &mut slots) {
-            let is_hosts = error.is_hosts();
+            let is_hosts = error.is_hosts() && cx.take_back().is_ok();
             let stop = argument_error(types, ty, &self.name, error, index);
             return if is_hosts { Ok(Err(stop)) } else { Err(stop) };
         }

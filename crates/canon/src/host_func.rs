@@ -112,6 +112,7 @@ impl<T> HostCall<'_, T> {
             store: self.store.as_context_mut().without_data(),
             options: self.options,
             scope: self.scope,
+            given: Vec::new(),
         };
         lower(&mut cx, self.slots).map_err(|error| error.into_stop(self.name, Place::Result))
     }

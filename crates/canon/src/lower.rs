@@ -118,7 +118,7 @@ impl Between<'_> {
         let out = slots.get(out_pointer(types, ty)).copied().unwrap_or(0) as u32;
         let mut args = [0; MAX_SLOTS];
 
-        let lower = LowerCx { types, ty, store: store.as_context_mut(), options: to, scope };
+        let lower = LowerCx { types, ty, store: store.as_context_mut(), options: to, scope, given: Vec::new() };
         let mut cx = TransferCx { from: self.from, lower, budget: Budget(Budget::TRANSFER) };
         let passed = if shape.flat_params.is_some() {
             let (mut src, mut dst) = (FlatIn::new(slots), FlatOut::new(&mut args));
@@ -144,7 +144,8 @@ impl Between<'_> {
             store.extension::<State>().check_borrows(scope).map_err(|error| error.into_stop(name, Place::Call))?;
         }
         if let Some(result) = func.result {
-            let lower = LowerCx { types, ty, store: store.as_context_mut(), options: self.from, scope };
+            let lower =
+                LowerCx { types, ty, store: store.as_context_mut(), options: self.from, scope, given: Vec::new() };
             let mut cx = TransferCx { from: to, lower, budget: Budget(Budget::TRANSFER) };
             let passed = if shape.flat_result.is_some() {
                 cx.flat(result, &mut FlatIn::new(&args), &mut FlatOut::new(slots))

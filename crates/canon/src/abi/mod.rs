@@ -32,6 +32,7 @@ use wasmr_component::{FuncTypeId, Layout, ResourceId, Shape, TypeId, Types};
 use wasmr_runtime::StoreContextMut;
 
 use crate::error::{AbiError, Result};
+use crate::handles::Handle;
 use crate::resource::ResourceKey;
 use crate::state::{LiveOptions, State};
 
@@ -94,6 +95,17 @@ pub struct LowerCx<'a> {
     pub(crate) options: &'a LiveOptions,
     /// Scope for handles that are lent.
     pub(crate) scope: u32,
+    /// The handles that the guest got, to be taken back if a later value does not fit.
+    pub(crate) given: Vec<Given>,
+}
+
+/// A handle that the embedder gave to a guest.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Given {
+    /// Index in the guest's table.
+    index: u32,
+    /// True if the embedder had it in its own table.
+    is_from_table: bool,
 }
 
 /// Core values to read, one after the other.
@@ -272,6 +284,41 @@ impl<'a> LiftCx<'a> {
 }
 
 impl LowerCx<'_> {
+    /// Gives an owned resource of the embedder to the guest. Returns the index of its handle.
+    pub(crate) fn give_own(&mut self, ty: ResourceKey, rep: u32, is_from_table: bool) -> Result<u32> {
+        let instance = self.options.instance;
+        let index = self.state().give_own(instance, ty, rep)?;
+        self.given.push(Given { index, is_from_table });
+        Ok(index)
+    }
+
+    /// Lends a resource to the guest for the call. Returns the core value, as [`State::give_borrow`].
+    pub(crate) fn give_borrow(&mut self, ty: ResourceKey, rep: u32) -> Result<u32> {
+        let (instance, scope) = (self.options.instance, self.scope);
+        let state = self.state();
+        let value = state.give_borrow(instance, ty, rep, scope)?;
+        if state.resources[ty.0 as usize].implementer != Some(instance) {
+            self.given.push(Given { index: value, is_from_table: false });
+        }
+        Ok(value)
+    }
+
+    /// Takes back the handles that the guest got: it has not run since, so both tables become as they were.
+    #[cold]
+    pub(crate) fn take_back(&mut self) -> Result<()> {
+        let instance = self.options.instance;
+        for Given { index, is_from_table } in std::mem::take(&mut self.given).into_iter().rev() {
+            let state = self.state();
+            let handle: Handle = *state.instance(instance).handles.get(index)?;
+            state.instance(instance).handles.remove(index);
+            if is_from_table {
+                // The handle that was removed last is added first, and gets its index back.
+                state.host.add(handle)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Returns the bytes of the memory.
     #[inline]
     pub(crate) fn memory(&mut self) -> &mut [u8] {

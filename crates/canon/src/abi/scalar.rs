@@ -137,19 +137,19 @@ pub(crate) fn lower_resource(cx: &mut LowerCx<'_>, ty: TypeId, resource: Resourc
 
 /// Gives a resource that the embedder owns to the guest.
 fn lower_own(cx: &mut LowerCx<'_>, id: ResourceId, resource: ResourceAny) -> Result<u32> {
-    let (live, instance) = (cx.options.live, cx.options.instance);
+    let live = cx.options.live;
     let state = cx.state();
     let key = state.resource(live, id);
     if state.resources[key.0 as usize].ty != resource.ty {
         return Err(AbiError::host("the resource is of another resource type"));
     }
     let (_, rep) = resource.take(state)?;
-    state.give_own(instance, key, rep)
+    cx.give_own(key, rep, true)
 }
 
 /// Lends a resource of the embedder to the guest for the call.
 fn lower_borrow(cx: &mut LowerCx<'_>, id: ResourceId, resource: ResourceAny) -> Result<u32> {
-    let (live, instance, scope) = (cx.options.live, cx.options.instance, cx.scope);
+    let (live, scope) = (cx.options.live, cx.scope);
     let state = cx.state();
     let key = state.resource(live, id);
     if state.resources[key.0 as usize].ty != resource.ty {
@@ -163,5 +163,5 @@ fn lower_borrow(cx: &mut LowerCx<'_>, id: ResourceId, resource: ResourceAny) -> 
         Origin::Lent(id) if state.is_open(id) => {}
         Origin::Lent(_) => return Err(AbiError::host("the resource was lent for a call that has returned")),
     }
-    state.give_borrow(instance, key, resource.rep, scope)
+    cx.give_borrow(key, resource.rep)
 }

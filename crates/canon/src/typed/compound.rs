@@ -231,15 +231,15 @@ impl<R: 'static> ComponentType for Resource<R> {
 
 /// Returns the index of the guest's new handle, or the representation for an implementer.
 fn lower_host<R: 'static>(cx: &mut LowerCx<'_>, ty: TypeId, resource: &Resource<R>) -> Result<u32> {
-    let (live, instance, scope) = (cx.options.live, cx.options.instance, cx.scope);
+    let live = cx.options.live;
     match *cx.types.def(ty) {
         TypeDef::Own(id) if resource.owned() => {
             let key = cx.state().resource(live, id);
-            cx.state().give_own(instance, key, resource.rep())
+            cx.give_own(key, resource.rep(), false)
         }
         TypeDef::Borrow(id) => {
             let key = cx.state().resource(live, id);
-            cx.state().give_borrow(instance, key, resource.rep(), scope)
+            cx.give_borrow(key, resource.rep())
         }
         _ => Err(AbiError::host("a resource that was lent cannot be given away")),
     }

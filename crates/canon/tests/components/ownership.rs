@@ -1,6 +1,6 @@
 //! Who has a resource after calls that end early, and when destructors run.
 
-use wasmr_canon::{Linker, Resource, ResourceAny, ResourceType, Val};
+use wasmr_canon::{Linker, Resource, ResourceAny, ResourceType, Val, ValueError};
 use wasmr_runtime::{Stop, Store, StoreContextMut};
 
 use crate::{component, in_all_modes};
@@ -85,6 +85,41 @@ fn what_was_lent_is_given_back_when_the_call_traps() {
             counter.resource_drop(&mut store).unwrap();
             assert_eq!(store.data_mut().pop(), Some(index as u32));
         }
+    });
+}
+
+#[test]
+fn arguments_that_do_not_fit_leave_no_handles_behind() {
+    let text = format!(
+        r#"(component {HOST}
+        (core module $M
+            (import "" "make" (func $make (param i32) (result i32)))
+            (func (export "make") (param i32) (result i32) (call $make (local.get 0)))
+            (func (export "f") (param i32 i32 i32 i32)))
+        (core instance $m (instantiate $M (with "" (instance (export "make" (func $make))))))
+        (func (export "make") (param "rep" u32) (result (own $t)) (canon lift (core func $m "make")))
+        (func (export "index") (param "rep" u32) (result u32) (canon lift (core func $m "make")))
+        (func (export "f") (param "a" (own $t)) (param "b" (borrow $t)) (param "c" (own $t)) (param "d" u32)
+            (canon lift (core func $m "f"))))"#
+    );
+    in_all_modes(|engine| {
+        let mut store = Store::new(engine, Vec::new());
+        let instance = linker().instantiate(&mut store, &component(engine, &text)).unwrap();
+        let make = instance.get_typed_func::<(u32,), ResourceAny>(&mut store, "make").unwrap();
+        let [a, b, c] = [1, 2, 3].map(|rep| make.call(&mut store, (rep,)).unwrap());
+        let f = instance.get_func(&mut store, "f").unwrap();
+        let args = |a: ResourceAny, c: ResourceAny, d: Val| [Val::Resource(a), Val::Resource(b), Val::Resource(c), d];
+        for wrong in [args(a, c, Val::Bool(true)), args(a, a, Val::U32(1)), args(a, b, Val::U32(1))] {
+            let stop = f.call(&mut store, &wrong).unwrap_err();
+            assert!(stop.is::<ValueError>(), "{stop}");
+        }
+        // All are the embedder's, and the first index of the guest's table is free.
+        c.resource_drop(&mut store).unwrap();
+        b.resource_drop(&mut store).unwrap();
+        a.resource_drop(&mut store).unwrap();
+        assert_eq!(*store.data(), [3, 2, 1]);
+        let index = instance.get_typed_func::<(u32,), u32>(&mut store, "index").unwrap();
+        assert_eq!(index.call(&mut store, (4,)).unwrap(), 1);
     });
 }
 

@@ -98,7 +98,7 @@ impl World {
 
     fn lower(&mut self, types: &Types, options: LiveOptions, run: impl FnOnce(&mut LowerCx<'_>)) {
         let store: StoreContextMut<'_, ()> = self.store.as_context_mut();
-        run(&mut LowerCx { types, ty: FuncTypeId(0), store, options: &options, scope: NO_SCOPE });
+        run(&mut LowerCx { types, ty: FuncTypeId(0), store, options: &options, scope: NO_SCOPE, given: Vec::new() });
     }
 
     fn lift<R>(&mut self, types: &Types, options: LiveOptions, run: impl FnOnce(&mut LiftCx<'_>) -> R) -> R {
@@ -304,7 +304,7 @@ fn values_are_as_the_specification_says() {
 impl World {
     fn transfer(&mut self, types: &Types, from: LiveOptions, to: LiveOptions, run: impl FnOnce(&mut TransferCx<'_>)) {
         let store = self.store.as_context_mut();
-        let lower = LowerCx { types, ty: FuncTypeId(0), store, options: &to, scope: NO_SCOPE };
+        let lower = LowerCx { types, ty: FuncTypeId(0), store, options: &to, scope: NO_SCOPE, given: Vec::new() };
         run(&mut TransferCx { from: &from, lower, budget: Budget(Budget::TRANSFER) });
     }
 }
