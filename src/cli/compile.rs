@@ -98,12 +98,18 @@ pub fn run(flags: CompileFlags, err: &mut dyn Write) -> anyhow::Result<u8> {
     #[cfg(not(feature = "component"))]
     let program = load::program(&engine, &module_path, false)?;
     let program = ManuallyDrop::new(program);
-    let module = match &*program {
-        Program::Module(module) => module,
+    match &*program {
+        Program::Module(module) if flags.into_cache => {
+            compile_into_cache(std::slice::from_ref(module), &engine, &what, err).with_context(cannot_compile)?;
+        }
+        Program::Module(module) => {
+            let precompiled = module.precompile(&engine, &what).with_context(cannot_compile)?;
+            write(&precompiled, &output).with_context(|| format!("cannot write `{}`", printable_word(&output)))?;
+            note_refusals("", &precompiled.compiled, err);
+        }
         #[cfg(feature = "component")]
         Program::Component(component) if flags.into_cache => {
             compile_into_cache(component.modules(), &engine, &what, err).with_context(cannot_compile)?;
-            return Ok(exit::SUCCESS);
         }
         #[cfg(feature = "component")]
         Program::Component(_) => {
@@ -113,14 +119,7 @@ pub fn run(flags: CompileFlags, err: &mut dyn Write) -> anyhow::Result<u8> {
             );
             bail!(anyhow::anyhow!(why).context(cannot_compile()));
         }
-    };
-    if flags.into_cache {
-        compile_into_cache(std::slice::from_ref(module), &engine, &what, err).with_context(cannot_compile)?;
-        return Ok(exit::SUCCESS);
     }
-    let precompiled = module.precompile(&engine, &what).with_context(cannot_compile)?;
-    write(&precompiled, &output).with_context(|| format!("cannot write `{}`", printable_word(&output)))?;
-    note_refusals("", &precompiled.compiled, err);
     Ok(exit::SUCCESS)
 }
 

@@ -8,9 +8,12 @@ use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
+#[cfg(feature = "component")]
 use rustix::buffer::spare_capacity;
 use rustix::event::PollFlags;
-use rustix::io::{pread, preadv, pwritev, readv, retry_on_intr, writev};
+#[cfg(feature = "component")]
+use rustix::io::pread;
+use rustix::io::{preadv, pwritev, readv, retry_on_intr, writev};
 use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 
 use crate::abi::fdflags;
@@ -69,12 +72,14 @@ impl Fillable for Scattered<'_> {
 }
 
 /// Memory of the host for the bytes of a read. It is not filled with zeros before, which would take as long as a system call.
+#[cfg(feature = "component")]
 #[derive(Debug)]
 pub(crate) struct Room {
     bytes: Vec<u8>,
     len: usize,
 }
 
+#[cfg(feature = "component")]
 impl Room {
     /// Returns room for `len` bytes.
     pub(crate) fn new(len: usize) -> Room {
@@ -92,6 +97,7 @@ impl Room {
     }
 }
 
+#[cfg(feature = "component")]
 impl Fillable for Room {
     fn is_empty(&self) -> bool {
         self.len == 0
