@@ -74,16 +74,27 @@ impl<'a> Plan<'a> {
             .map(|part| imports[part].iter().filter_map(|import| Some((*import, provider(part, import)?))).collect())
             .collect();
         let used = used(&links);
-        if let Some(unused) = used.iter().position(|used| !used) {
+        let unused = || (0..parts.len()).filter(|part| !used[*part]);
+        // A plug that only another unused plug imports from is not the cause.
+        let is_imported = |plug: usize| links.iter().flat_map(HashMap::values).any(|provider| provider.part == plug);
+        if let Some(unused) = unused().find(|plug| !is_imported(*plug)).or_else(|| unused().next()) {
             let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
-            let mut open = Vec::new();
+            let (mut open, mut taken) = (Vec::new(), Vec::new());
             for part in (0..parts.len()).filter(|part| used[*part]) {
                 open.extend(imports[part].iter().copied().filter(|import| !links[part].contains_key(import)));
+                let taken_here = links[part].iter().filter(|(import, _)| exports[unused].get(import).is_some());
+                taken.extend(taken_here.map(|(import, provider)| (*import, provider.part)));
             }
+            taken.sort_unstable();
+            taken.dedup();
             return Err(PlugError::Unused {
                 plug: parts[unused].name.to_owned(),
                 exports: owned(names(decoded, unused, Direction::Export)),
                 imports: owned(open),
+                taken: taken
+                    .into_iter()
+                    .map(|(import, plug)| (import.to_owned(), parts[plug].name.to_owned()))
+                    .collect(),
             });
         }
         let order = order(&links).map_err(|cycle| PlugError::Cycle {
@@ -181,7 +192,7 @@ impl ComposeError {
 /// The reason why components cannot be composed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PlugError {
-    /// A plug exports nothing that is imported.
+    /// A plug provides no import of the program or of a plug that the program needs.
     Unused {
         /// Name of the plug.
         plug: String,
@@ -189,6 +200,8 @@ pub enum PlugError {
         exports: Vec<String>,
         /// Names of the imports that no plug provides.
         imports: Vec<String>,
+        /// Names of the imports that the plug could provide, each with the name of the plug that does.
+        taken: Vec<(String, String)>,
     },
     /// Plugs import from each other, so that none can be instantiated first.
     Cycle {
@@ -221,7 +234,18 @@ pub struct PlugFailure {
 impl fmt::Display for PlugError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            PlugError::Unused { plug, exports, imports } => {
+            PlugError::Unused { plug, taken, .. } if !taken.is_empty() => {
+                write!(f, "plug {} provides nothing: ", quoted(plug))?;
+                for (at, (import, provider)) in taken.iter().take(MOST).enumerate() {
+                    let comma = if at > 0 { ", " } else { "" };
+                    write!(f, "{comma}{} comes from {}", quoted(import), quoted(provider))?;
+                }
+                match taken.len().saturating_sub(MOST) {
+                    0 => Ok(()),
+                    more => write!(f, " and {more} more"),
+                }
+            }
+            PlugError::Unused { plug, exports, imports, .. } => {
                 write!(f, "plug {} exports nothing that another component imports", quoted(plug))?;
                 write!(f, "; it exports {}", listed(exports))?;
                 if imports.is_empty() {

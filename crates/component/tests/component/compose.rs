@@ -106,11 +106,22 @@ fn the_first_plug_with_the_name_provides_it_and_a_compatible_version_will_do() {
     assert_eq!(provider(&["1.0.0"]), "1.0.0");
     assert_eq!(provider(&["1.9.0"]), "1.9.0");
     // The name itself comes before a version that is first; the other plug is then of no use, which is an error.
-    let unused = "plug `1.2.0` exports nothing that another component imports; it exports `a:n/in@1.2.0`";
+    let unused = "plug `1.2.0` provides nothing: `a:n/in@1.1.0` comes from `1.1.0`";
     assert_eq!(provider(&["1.2.0", "1.1.0"]), unused);
+    assert_eq!(provider(&["1.1.0", "1.1.0"]), "plug `1.1.0` provides nothing: `a:n/in@1.1.0` comes from `1.1.0`");
     let unused = "plug `2.0.0` exports nothing that another component imports; it exports `a:n/in@2.0.0`, \
                   and the imports without a plug are `a:n/in@1.1.0`";
     assert_eq!(provider(&["2.0.0"]), unused);
+}
+
+#[test]
+fn of_plugs_that_the_program_does_not_need_the_one_that_nobody_imports_from_is_named() {
+    let (main, leaf) = (numbers("a:main/out", Some("a:n/in")), numbers("a:n/leaf", None));
+    let between = numbers("a:n/other", Some("a:n/leaf"));
+    let error = compose(&[("main", &main), ("leaf", &leaf), ("between", &between)]).unwrap_err();
+    let expected = "plug `between` exports nothing that another component imports; it exports `a:n/other`, \
+                    and the imports without a plug are `a:n/in`";
+    assert_eq!(error.to_string(), expected);
 }
 
 #[test]
