@@ -82,11 +82,12 @@ pub fn program(engine: &Engine, path: &Path, allow_precompiled: bool) -> anyhow:
         .with_context(|| cannot_load(path))
 }
 
-/// Reads the file of a component, which is decoded later. A core module is `None`.
+/// Reads the file of a component, which is decoded later. A core module is `None`. For a foreign file, the decoder has the message.
 #[cfg(feature = "component")]
 pub fn component_source(path: &Path, limit: u64, with_state: bool) -> anyhow::Result<Option<ComponentSource>> {
     let Input { bytes, state } = input(path, limit, with_state)?;
-    Ok(is_component(bytes.as_ref()).then(|| ComponentSource::of_file(bytes, name(path), state)))
+    let is_source = is_component(bytes.as_ref()) || is_foreign(bytes.as_ref());
+    Ok(is_source.then(|| ComponentSource::of_file(bytes, name(path), state)))
 }
 
 /// Returns true if the bytes begin like a component, in binary or as text. Both are decided without reading further than the first
@@ -96,16 +97,44 @@ fn is_component(bytes: &[u8]) -> bool {
     if bytes.starts_with(b"\0asm") {
         return wasmr::component::Component::is_component(bytes);
     }
-    let mut text = bytes;
+    let inner = after_blanks(bytes).strip_prefix(b"(").map(after_blanks);
+    let word = inner.and_then(|inner| inner.strip_prefix(b"component"));
+    word.is_some_and(|rest| !rest.first().is_some_and(|byte| byte.is_ascii_alphanumeric()))
+}
+
+/// Returns true if the bytes begin like no module or component, in whatever form.
+#[cfg(feature = "component")]
+fn is_foreign(bytes: &[u8]) -> bool {
+    !bytes.starts_with(b"\0asm") && !Module::is_precompiled(bytes) && !after_blanks(bytes).starts_with(b"(")
+}
+
+/// Returns the text after white space and comments.
+#[cfg(feature = "component")]
+fn after_blanks(mut text: &[u8]) -> &[u8] {
     loop {
         text = text.trim_ascii_start();
         if text.starts_with(b";;") {
             let end = text.iter().position(|byte| *byte == b'\n').unwrap_or(text.len());
             text = &text[end..];
+        } else if text.starts_with(b"(;") {
+            text = after_block_comment(text);
         } else {
-            let inner = text.strip_prefix(b"(").map(<[u8]>::trim_ascii_start);
-            let word = inner.and_then(|inner| inner.strip_prefix(b"component"));
-            return word.is_some_and(|rest| !rest.first().is_some_and(|byte| byte.is_ascii_alphanumeric()));
+            return text;
+        }
+    }
+}
+
+/// Returns the text after the block comment with which it begins. Block comments nest.
+#[cfg(feature = "component")]
+fn after_block_comment(mut text: &[u8]) -> &[u8] {
+    let mut depth = 0u64;
+    loop {
+        match text {
+            [b'(', b';', rest @ ..] => (depth, text) = (depth + 1, rest),
+            [b';', b')', rest @ ..] if depth <= 1 => return rest,
+            [b';', b')', rest @ ..] => (depth, text) = (depth - 1, rest),
+            [_, rest @ ..] => text = rest,
+            [] => return text,
         }
     }
 }

@@ -209,6 +209,30 @@ fn what_does_not_fit_is_listed() {
 }
 
 #[test]
+fn a_plug_that_is_no_wasm_file_is_no_core_module() {
+    let files = files();
+    for (content, what) in [("", "the file is empty"), ("#!/bin/sh\n", "it is a script")] {
+        files.file("math.wat", content);
+        let words = "run --plug shapes.wat --plug math.wat --invoke f(1) main.wat";
+        Run::bare().words(words.split(' ')).current_dir(files.path()).end().exits(1).says(what);
+    }
+}
+
+#[test]
+fn comments_of_both_kinds_may_stand_before_the_first_word() {
+    let files = files();
+    for before in [";; (module)\n(", "(; (module) (; nested ;) ;) (", "(;;)(;;)\n( (; ;) ;; line\n "] {
+        files.file("math.wat", MATH.replacen('(', before, 1));
+        files.file("main.wat", MAIN.replacen('(', before, 1));
+        let words = "run --plug shapes.wat --plug math.wat --invoke f(21) main.wat";
+        Run::bare().words(words.split(' ')).current_dir(files.path()).end().exits(0).prints("42\n");
+        // The end within a comment is a fault of the text, not a component.
+        files.file("main.wat", &before[..before.len() - 1]);
+        Run::bare().words(["validate", "main.wat"]).current_dir(files.path()).end().exits(1);
+    }
+}
+
+#[test]
 fn inspect_shows_what_a_run_would_do() {
     golden("inspect_plug", "inspect --plug shapes.wat --plug math.wat main.wat");
     golden("inspect_plug_lacking", "inspect --plug shapes.wat main.wat");
