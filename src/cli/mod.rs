@@ -258,7 +258,9 @@ mod tests {
                 let long = arg.get_long().map(|name| format!("--{name}"));
                 let option = long.unwrap_or_else(|| format!("-{}", arg.get_short().unwrap()));
                 let kind = parse(&format!("{} {option} -1 file", sub.get_name())).err().map(|error| error.kind());
-                let as_value = [None, Some(ErrorKind::ValueValidation), Some(ErrorKind::InvalidValue)];
+                // Some options need another one.
+                let needs_more = Some(ErrorKind::MissingRequiredArgument);
+                let as_value = [None, Some(ErrorKind::ValueValidation), Some(ErrorKind::InvalidValue), needs_more];
                 assert!(as_value.contains(&kind), "{} {option}: {kind:?}", sub.get_name());
             }
         }

@@ -303,7 +303,8 @@ impl LowerCx<'_> {
         Ok(value)
     }
 
-    /// Takes back the handles that the guest got: it has not run since, so both tables become as they were.
+    /// Takes back the handles that the guest got. Only its allocator can have run since, which changes no handles. Both tables
+    /// become as they were.
     #[cold]
     pub(crate) fn take_back(&mut self) -> Result<()> {
         let instance = self.options.instance;
