@@ -233,6 +233,15 @@ fn comments_of_both_kinds_may_stand_before_the_first_word() {
 }
 
 #[test]
+fn inspect_names_the_plug_that_cannot_be_loaded() {
+    let files = files();
+    files.file("broken.wat", "(component (core");
+    let words = "inspect --plug broken.wat main.wat";
+    let outcome = Run::bare().words(words.split(' ')).current_dir(files.path()).end();
+    outcome.exits(1).says("cannot load `broken.wat`");
+}
+
+#[test]
 fn inspect_shows_what_a_run_would_do() {
     golden("inspect_plug", "inspect --plug shapes.wat --plug math.wat main.wat");
     golden("inspect_plug_lacking", "inspect --plug shapes.wat main.wat");

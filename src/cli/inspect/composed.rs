@@ -15,9 +15,9 @@ pub fn inspect(file: &Path, plugs: &[PathBuf]) -> anyhow::Result<ComponentInspec
     let sources = plug::sources(file, plugs, DEFAULT_MAX_MODULE_SIZE, false)?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let mut parts = Vec::with_capacity(sources.len());
-    for source in &sources {
+    for (source, path) in sources.iter().zip([file].into_iter().chain(plugs.iter().map(PathBuf::as_path))) {
         let bytes = bytes_from_input(source.bytes().clone(), Path::new(source.name()));
-        parts.push((bytes.with_context(|| load::cannot_load(file))?, source.name().to_owned()));
+        parts.push((bytes.with_context(|| load::cannot_load(path))?, source.name().to_owned()));
     }
     let mut inspection =
         ComponentInspection::new(&parts, threads).map_err(|error| plug::cannot_compose(file, error))?;
