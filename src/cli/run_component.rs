@@ -189,6 +189,12 @@ fn without_run(component: &Component, plan: &RunPlan, file: &str) -> Explained {
             details.to_string(),
         );
     }
+    let is_package = component.modules().is_empty()
+        && !exports.is_empty()
+        && exports.iter().all(|(_, item)| matches!(item, ExportItem::Other));
+    if is_package {
+        return (format!("`{file}` is a WIT package: it describes interfaces and has no code"), String::new());
+    }
     if names::callables(&component.component).is_empty() {
         return (format!("`{file}` exports no `{RUN}` and no other function"), String::new());
     }

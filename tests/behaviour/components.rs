@@ -71,6 +71,16 @@ fn refused(text: &str) -> Outcome {
 }
 
 #[test]
+fn a_wit_package_is_told_that_it_has_no_code() {
+    let text = r#"(component
+        (type $i (component
+            (type $in (instance (type $f (func)) (export "f" (func (type $f)))))
+            (export "a:b/i@1.0.0" (instance (type $in)))))
+        (export "i" (type $i)))"#;
+    refused(text).exits(1).says("is a WIT package: it describes interfaces and has no code");
+}
+
+#[test]
 fn a_component_without_run_is_told_what_it_exports() {
     let text = r#"(component
         (core module $m (func (export "f") (result i32) (i32.const 1)))
