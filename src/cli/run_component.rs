@@ -214,7 +214,8 @@ fn imports_error(file: &str, component: &Component, error: ComponentLinkError) -
     let own = version(&format!("{RUN}@{}", p2::interfaces::VERSION));
     let is_of_ours = |import: &str| import.starts_with("wasi:") && !import.starts_with("wasi:http/");
     let unknown = error.failures.iter().filter(|failure| failure.found.is_none() && is_of_ours(&failure.import));
-    let needed = unknown.filter_map(|failure| version(&failure.import)).max();
+    let versions: Vec<_> = unknown.filter_map(|failure| version(&failure.import)).collect();
+    let (draft, needed) = (versions.iter().find(|version| !version.pre.is_empty()), versions.iter().max());
     let mut text = error.to_string();
     if needs_http {
         text.push_str("\nhint: `wasi:http` is not there yet; it comes with a command `serve`");
@@ -229,7 +230,10 @@ fn imports_error(file: &str, component: &Component, error: ComponentLinkError) -
             text.push_str(&hint);
         }
     }
-    if let Some(needed) = needed.filter(|needed| own.as_ref() < Some(needed)) {
+    if let Some(draft) = draft {
+        let _ = write!(text, "\nhint: {draft} is a draft of WASI; rebuild the component with a newer toolchain");
+    }
+    if let Some(needed) = needed.filter(|needed| own.as_ref() < Some(*needed)) {
         let _ = write!(text, "\nhint: the component needs WASI {needed}; this wasmr has {}", p2::interfaces::VERSION);
     }
     anyhow!(text).context(format!("cannot link `{file}`"))

@@ -121,6 +121,7 @@ fn a_newer_interface_is_told_from_an_unknown_one() {
     for (name, many, one, function) in [
         ("component_newer", "wasi:cli/exit@0.2.13", "wasi:io/poll@0.2.99", "poll-all"),
         ("component_track", "wasi:cli/exit@0.3.0", "wasi:cli/exit@0.2.0", "exit-with-cod"),
+        ("component_draft", "wasi:cli/exit@0.2.0-rc-2023-11-10", "wasi:cli/exit@0.2.0", "exit"),
         ("component_http", "wasi:http/types@0.2.13", "acme:one/a", "f"),
     ] {
         scratch.file("part.wat", importer(many, one, function));
