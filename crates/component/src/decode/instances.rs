@@ -38,24 +38,24 @@ pub(super) fn component<'a>(
         level.counts.instances += 1;
         let def = match instance.map_err(malformed)? {
             ComponentInstance::Instantiate { component_index, args } => {
-                let mut operands = Vec::new();
-                for arg in &args {
-                    operands.push((arg.name, operand(arg.kind, arg.index, types)?));
-                }
-                let ty = types.component_instance_at(index);
-                Def::Instance { component: component_index, args: operands.into(), ty }
+                let args = operands(args.iter().map(|arg| (arg.name, arg.kind, arg.index)), types)?;
+                Def::Instance { component: component_index, args, ty: types.component_instance_at(index) }
             }
             ComponentInstance::FromExports(exports) => {
-                let mut operands = Vec::new();
-                for item in &exports {
-                    operands.push((item.name.name, operand(item.kind, item.index, types)?));
-                }
-                Def::Exports(operands.into())
+                Def::Exports(operands(exports.iter().map(|item| (item.name.name, item.kind, item.index)), types)?)
             }
         };
         level.push(def);
     }
     Ok(())
+}
+
+/// Returns named items by kind and index.
+fn operands<'a>(
+    items: impl Iterator<Item = (&'a str, ComponentExternalKind, u32)>,
+    types: TypesRef<'_>,
+) -> Result<Box<[(&'a str, Operand)]>, ModuleError> {
+    items.map(|(name, kind, index)| Ok((name, operand(kind, index, types)?))).collect()
 }
 
 /// Returns an item by kind and index.

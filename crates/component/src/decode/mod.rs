@@ -46,6 +46,13 @@ pub(crate) struct Decoding<'a> {
     pub registry: &'a Arc<TypeRegistry>,
 }
 
+impl Decoding<'_> {
+    /// Returns true if there are plugs, so that wasmparser sees an enclosing component.
+    fn is_composed(&self) -> bool {
+        self.parts.len() > 1
+    }
+}
+
 /// Decoded components.
 pub(crate) struct Decoded<'a> {
     /// The components and those nested in them.
@@ -129,14 +136,12 @@ pub(crate) fn decode<'a>(
 ) -> Result<Decoded<'a>, ComponentError> {
     let features = component_features(decoding.features);
     let mut validator = Validator::new_with_features(features);
-    let is_composed = decoding.parts.len() > 1;
     // The enclosing component has no bytes: these calls cannot fail, and their offsets appear in no message.
     let whole = |error| ComponentError::new(&invalid(error), "");
-    if is_composed {
+    if decoding.is_composed() {
         validator.version(COMPONENT_VERSION, Encoding::Component, &(0..8)).map_err(whole)?;
     }
-    let mut decoder =
-        Decoder { decoding, features, is_composed, validator, decls: Vec::new(), modules: Vec::new(), types: None };
+    let mut decoder = Decoder { decoding, features, validator, decls: Vec::new(), modules: Vec::new(), types: None };
     let mut parts = Vec::with_capacity(decoding.parts.len());
     for (number, part) in decoding.parts.iter().enumerate() {
         let id = decoder.part(part, &mut |module| validity(number, module))?;
@@ -144,7 +149,7 @@ pub(crate) fn decode<'a>(
     }
     let Decoder { mut validator, decls, modules, types, .. } = decoder;
     let types = match types {
-        Some(types) if !is_composed => types,
+        Some(types) if !decoding.is_composed() => types,
         _ => validator.end(0).map_err(whole)?,
     };
     Ok(Decoded { decls, parts, modules, types })
@@ -154,8 +159,6 @@ pub(crate) fn decode<'a>(
 struct Decoder<'d, 'a> {
     decoding: &'d Decoding<'a>,
     features: WasmFeatures,
-    /// True if an enclosing component was opened.
-    is_composed: bool,
     validator: Validator,
     decls: Vec<ComponentDecl<'a>>,
     modules: Vec<Arc<Module>>,
@@ -175,7 +178,7 @@ impl<'a> Decoder<'_, 'a> {
         }
         let mut parser = Parser::new(0);
         parser.set_features(self.features);
-        if self.is_composed {
+        if self.decoding.is_composed() {
             self.validator.component_section(&(0..binary.len() as u64)).map_err(invalid).map_err(outer)?;
         }
         let mut levels = vec![Level::new(parser, binary)];

@@ -28,7 +28,6 @@ impl Flattener<'_> {
         if import == new {
             let importer = self.parts[self.part].name.into();
             self.component.imports.push(Import { name: name.into(), item, importer });
-            self.importers.push(self.part);
         } else {
             self.merge(import, item)?;
         }

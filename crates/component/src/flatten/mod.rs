@@ -60,18 +60,22 @@ impl Budget {
 
     /// Pays for an item with a name.
     fn pay(&mut self, name: &str) -> Result<()> {
-        match self.0.checked_sub(Budget::ITEM + name.len()) {
+        self.spend(Budget::ITEM + name.len())
+    }
+
+    /// Pays for `count` items whose names are not copied.
+    fn pay_items(&mut self, count: usize) -> Result<()> {
+        self.spend(count.saturating_mul(Budget::ITEM))
+    }
+
+    fn spend(&mut self, cost: usize) -> Result<()> {
+        match self.0.checked_sub(cost) {
             Some(left) => {
                 self.0 = left;
                 Ok(())
             }
             None => Err(fault(Fault::OverLimit, "its instances have more items than wasmr's limit allows")),
         }
-    }
-
-    /// Pays for `count` items whose names are not copied.
-    fn pay_items(&mut self, count: usize) -> Result<()> {
-        (0..count).try_for_each(|_| self.pay(""))
     }
 }
 
@@ -130,8 +134,6 @@ struct Flattener<'a> {
     part_frames: Vec<Option<FrameId>>,
     /// Indices in [`Component::imports`] by name.
     imports: HashMap<Box<str>, u32>,
-    /// For each import the part that had it first.
-    importers: Vec<usize>,
     /// Resource types of the host, each with the part that had it first.
     resources: HashMap<ResourcePlace, (ResourceId, usize)>,
     /// Differences between the types of the parts.
@@ -164,7 +166,6 @@ pub(crate) fn flatten(
         part: PROGRAM,
         part_frames: vec![None; parts.len()],
         imports: HashMap::new(),
-        importers: Vec::new(),
         resources: HashMap::new(),
         failures: Vec::new(),
     };

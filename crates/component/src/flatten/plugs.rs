@@ -19,8 +19,8 @@ struct Place<'p> {
     import: &'p str,
     /// Names within the import.
     names: Vec<Box<str>>,
-    /// Number of the other part.
-    other: usize,
+    /// Name of the other part.
+    other: &'p str,
     is_plug: bool,
 }
 
@@ -49,11 +49,15 @@ impl<'a> Flattener<'a> {
         for name in [import, provider.export] {
             self.budget.pay(name)?;
         }
-        let [importer, plug] = [self.part, provider.part].map(|part| self.parts[part].name.into());
-        let export = provider.export.into();
-        self.component.plugs.push(Plug { importer, import: import.into(), plug, export });
+        let [importer, plug] = [self.part, provider.part].map(|part| self.parts[part].name);
+        self.component.plugs.push(Plug {
+            importer: importer.into(),
+            import: import.into(),
+            plug: plug.into(),
+            export: provider.export.into(),
+        });
         let before = self.failures.len();
-        let mut place = Place { import, names: Vec::new(), other: provider.part, is_plug: true };
+        let mut place = Place { import, names: Vec::new(), other: plug, is_plug: true };
         self.compare(at, &mut place, ty, Some(found), 0)?;
         Ok(self.failures.len() == before)
     }
@@ -145,7 +149,7 @@ impl<'a> Flattener<'a> {
             importer: self.parts[self.part].name.to_owned(),
             import: place.import.to_owned(),
             names: place.names.iter().map(|name| name.to_string()).collect(),
-            other: self.parts[place.other].name.to_owned(),
+            other: place.other.to_owned(),
             is_plug: place.is_plug,
             expected,
             found,
@@ -200,10 +204,10 @@ impl<'a> Flattener<'a> {
 
     /// Adds the items of an import to those of the same import of another part.
     pub(super) fn merge(&mut self, import: u32, item: ImportItem) -> Result<()> {
-        let name = self.component.imports[import as usize].name.clone();
-        let other = self.importers[import as usize];
-        let mut place = Place { import: &name, names: Vec::new(), other, is_plug: false };
-        let all = std::mem::replace(&mut self.component.imports[import as usize].item, ImportItem::OtherType);
+        let known = &mut self.component.imports[import as usize];
+        let all = std::mem::replace(&mut known.item, ImportItem::OtherType);
+        let (name, importer) = (known.name.clone(), known.importer.clone());
+        let mut place = Place { import: &name, names: Vec::new(), other: &importer, is_plug: false };
         self.component.imports[import as usize].item = self.merged(&mut place, all, item, 0)?;
         Ok(())
     }
