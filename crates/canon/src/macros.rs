@@ -42,12 +42,13 @@ macro_rules! record {
                 ty: $crate::private::TypeId,
                 dst: &mut $crate::FlatOut<'_>,
             ) -> ::std::result::Result<(), $crate::AbiError> {
-                let mut fields = 0..;
+                let index = 0;
                 $(
-                    let part = $crate::private::lowered_part::<$ty>(cx, ty, fields.next());
-                    <$ty as $crate::Lower>::lower_flat(&self.$field, cx, part, dst)
-                        .map_err(|error| $crate::private::within(error, $field_wit))?;
+                    let part = $crate::private::Part { ty, index, name: $field_wit };
+                    $crate::private::lower_part::<$ty>(&self.$field, cx, part, dst)?;
+                    let index = index + 1;
                 )+
+                let _ = index;
                 ::std::result::Result::Ok(())
             }
 
@@ -57,15 +58,14 @@ macro_rules! record {
                 ty: $crate::private::TypeId,
                 at: usize,
             ) -> ::std::result::Result<(), $crate::AbiError> {
-                let (mut fields, abi) = (0.., $crate::Abi::empty());
+                let (index, abi) = (0, $crate::Abi::empty());
                 $(
-                    let part = $crate::private::lowered_part::<$ty>(cx, ty, fields.next());
+                    let part = $crate::private::Part { ty, index, name: $field_wit };
                     let place = at + abi.offset(<$ty as $crate::ComponentType>::ABI) as usize;
-                    <$ty as $crate::Lower>::store(&self.$field, cx, part, place)
-                        .map_err(|error| $crate::private::within(error, $field_wit))?;
-                    let abi = abi.then(<$ty as $crate::ComponentType>::ABI);
+                    $crate::private::store_part::<$ty>(&self.$field, cx, part, place)?;
+                    let (index, abi) = (index + 1, abi.then(<$ty as $crate::ComponentType>::ABI));
                 )+
-                let _ = abi;
+                let _ = (index, abi);
                 ::std::result::Result::Ok(())
             }
         }
@@ -76,12 +76,13 @@ macro_rules! record {
                 ty: $crate::private::TypeId,
                 src: &mut $crate::FlatIn<'_>,
             ) -> ::std::result::Result<Self, $crate::AbiError> {
-                let mut fields = 0..;
+                let index = 0;
                 $(
-                    let part = $crate::private::lifted_part::<$ty>(cx, ty, fields.next());
-                    let $field = <$ty as $crate::Lift>::lift_flat(cx, part, src)
-                        .map_err(|error| $crate::private::within(error, $field_wit))?;
+                    let part = $crate::private::Part { ty, index, name: $field_wit };
+                    let $field = $crate::private::lift_part::<$ty>(cx, part, src)?;
+                    let index = index + 1;
                 )+
+                let _ = index;
                 ::std::result::Result::Ok($name { $($field,)+ })
             }
 
@@ -90,15 +91,14 @@ macro_rules! record {
                 ty: $crate::private::TypeId,
                 at: usize,
             ) -> ::std::result::Result<Self, $crate::AbiError> {
-                let (mut fields, abi) = (0.., $crate::Abi::empty());
+                let (index, abi) = (0, $crate::Abi::empty());
                 $(
-                    let part = $crate::private::lifted_part::<$ty>(cx, ty, fields.next());
+                    let part = $crate::private::Part { ty, index, name: $field_wit };
                     let place = at + abi.offset(<$ty as $crate::ComponentType>::ABI) as usize;
-                    let $field = <$ty as $crate::Lift>::load(cx, part, place)
-                        .map_err(|error| $crate::private::within(error, $field_wit))?;
-                    let abi = abi.then(<$ty as $crate::ComponentType>::ABI);
+                    let $field = $crate::private::load_part::<$ty>(cx, part, place)?;
+                    let (index, abi) = (index + 1, abi.then(<$ty as $crate::ComponentType>::ABI));
                 )+
-                let _ = abi;
+                let _ = (index, abi);
                 ::std::result::Result::Ok($name { $($field,)+ })
             }
         }
@@ -161,9 +161,8 @@ macro_rules! variant {
                             let index = Index::$case as u32;
                             $crate::private::push(dst, index);
                             $(
-                                let part = $crate::private::lowered_part::<$ty>(cx, ty, Some(index as usize));
-                                <$ty as $crate::Lower>::lower_flat($crate::variant!(@bind payload $ty), cx, part, dst)
-                                    .map_err(|error| $crate::private::within(error, $case_wit))?;
+                                let part = $crate::private::Part { ty, index, name: $case_wit };
+                                $crate::private::lower_part::<$ty>($crate::variant!(@bind payload $ty), cx, part, dst)?;
                             )?
                         })+
                     }
@@ -182,10 +181,9 @@ macro_rules! variant {
                             let index = Index::$case as u32;
                             $crate::private::write(cx, at, $crate::private::discriminant_size(CASES.len()), index);
                             $(
-                                let part = $crate::private::lowered_part::<$ty>(cx, ty, Some(index as usize));
+                                let part = $crate::private::Part { ty, index, name: $case_wit };
                                 let place = at + PAYLOAD.payload(CASES.len()) as usize;
-                                <$ty as $crate::Lower>::store($crate::variant!(@bind payload $ty), cx, part, place)
-                                    .map_err(|error| $crate::private::within(error, $case_wit))?;
+                                $crate::private::store_part::<$ty>($crate::variant!(@bind payload $ty), cx, part, place)?;
                             )?
                         })+
                     }
@@ -203,9 +201,8 @@ macro_rules! variant {
                     $crate::private::lift_case(src, <Self as $crate::ComponentType>::ABI.flat, |index, src| {
                         $(if index == Index::$case as u32 {
                             return ::std::result::Result::Ok($name::$case $(({
-                                let part = $crate::private::lifted_part::<$ty>(cx, ty, Some(index as usize));
-                                <$ty as $crate::Lift>::lift_flat(cx, part, src)
-                                    .map_err(|error| $crate::private::within(error, $case_wit))?
+                                let part = $crate::private::Part { ty, index, name: $case_wit };
+                                $crate::private::lift_part::<$ty>(cx, part, src)?
                             }))?);
                         })+
                         let _ = src;
@@ -222,9 +219,8 @@ macro_rules! variant {
                     let index = $crate::private::read(cx, at, $crate::private::discriminant_size(CASES.len()));
                     $(if index == Index::$case as u32 {
                         return ::std::result::Result::Ok($name::$case $(({
-                            let part = $crate::private::lifted_part::<$ty>(cx, ty, Some(index as usize));
-                            <$ty as $crate::Lift>::load(cx, part, at + PAYLOAD.payload(CASES.len()) as usize)
-                                .map_err(|error| $crate::private::within(error, $case_wit))?
+                            let part = $crate::private::Part { ty, index, name: $case_wit };
+                            $crate::private::load_part::<$ty>(cx, part, at + PAYLOAD.payload(CASES.len()) as usize)?
                         }))?);
                     })+
                     ::std::result::Result::Err($crate::private::bad_case(index, CASES.len(), $wit))

@@ -1,12 +1,12 @@
 //! Functions for the expansions of the macros that define types.
 
-use wasmr_component::TypeDef;
+use wasmr_component::{TypeDef, Types};
 pub use wasmr_component::{TypeId, discriminant_size};
 
 pub use crate::abi::scalar::flags_mask;
 use crate::abi::{FlatIn, FlatOut, LiftCx, LowerCx, read_bits, scalar};
 use crate::error::{AbiError, Result};
-use crate::typed::{Check, ComponentType, Interface, part};
+use crate::typed::{Check, ComponentType, Interface, Lift, Lower, part};
 
 /// A field or case: its name, and the comparison of its type if it has one.
 pub type Row = (&'static str, Option<fn(&Interface<'_>, TypeId) -> Check>);
@@ -20,22 +20,57 @@ fn part_of(def: &TypeDef, index: usize) -> Option<TypeId> {
     }
 }
 
-/// Returns the type of a field or a payload, for a Rust type that needs it.
-#[inline]
-pub fn lowered_part<P: ComponentType>(cx: &LowerCx<'_>, ty: TypeId, index: Option<usize>) -> TypeId {
-    part::<P>(cx.types, ty, |def| part_of(def, index?))
+/// A field or a payload: the type that it is a part of, its index, and its name.
+#[derive(Clone, Copy)]
+pub struct Part {
+    /// Type of the record or variant.
+    pub ty: TypeId,
+    /// Index of the field or case.
+    pub index: u32,
+    /// Name of the field or case.
+    pub name: &'static str,
 }
 
-/// Returns the type of a field or a payload, for a Rust type that needs it.
-#[inline]
-pub fn lifted_part<P: ComponentType>(cx: &LiftCx<'_>, ty: TypeId, index: Option<usize>) -> TypeId {
-    part::<P>(cx.types, ty, |def| part_of(def, index?))
+impl Part {
+    /// Returns the type of the part, for a Rust type that needs it.
+    #[inline]
+    fn ty<P: ComponentType>(self, types: &Types) -> TypeId {
+        part::<P>(types, self.ty, |def| part_of(def, self.index as usize))
+    }
 }
 
 /// Returns the error with one more step of its path.
 #[cold]
-pub fn within(error: AbiError, name: &str) -> AbiError {
+fn within(error: AbiError, name: &str) -> AbiError {
     error.within(format_args!(".{name}"))
+}
+
+/// Appends the core values of a part.
+#[inline]
+pub fn lower_part<P: Lower>(value: &P, cx: &mut LowerCx<'_>, part: Part, dst: &mut FlatOut<'_>) -> Result<()> {
+    let ty = part.ty::<P>(cx.types);
+    value.lower_flat(cx, ty, dst).map_err(|error| within(error, part.name))
+}
+
+/// Writes a part.
+#[inline]
+pub fn store_part<P: Lower>(value: &P, cx: &mut LowerCx<'_>, part: Part, at: usize) -> Result<()> {
+    let ty = part.ty::<P>(cx.types);
+    value.store(cx, ty, at).map_err(|error| within(error, part.name))
+}
+
+/// Makes a part of its core values.
+#[inline]
+pub fn lift_part<P: Lift>(cx: &mut LiftCx<'_>, part: Part, src: &mut FlatIn<'_>) -> Result<P> {
+    let ty = part.ty::<P>(cx.types);
+    P::lift_flat(cx, ty, src).map_err(|error| within(error, part.name))
+}
+
+/// Reads a part.
+#[inline]
+pub fn load_part<P: Lift>(cx: &mut LiftCx<'_>, part: Part, at: usize) -> Result<P> {
+    let ty = part.ty::<P>(cx.types);
+    P::load(cx, ty, at).map_err(|error| within(error, part.name))
 }
 
 /// Compares the names and types of fields or cases.
