@@ -28,7 +28,7 @@ use super::plug;
 use super::report::{exact_size, printable_word};
 use super::usage::Usage;
 use super::wasm_options::WasmOptions;
-use super::{exit, load, option_keys, plan, report};
+use super::{exit, option_keys, plan, report};
 
 /// Number of functions without machine code that are named.
 const NAMED: usize = 5;
@@ -91,12 +91,9 @@ pub fn run(flags: CompileFlags, err: &mut dyn Write) -> anyhow::Result<u8> {
     let cannot_compile = || format!("cannot compile `{shown}`");
     // Not dropped, as that would store it in the cache once more.
     #[cfg(feature = "component")]
-    let program = match flags.plug.as_slice() {
-        [] => load::program(&engine, &module_path, false)?,
-        plugs => Program::Component(plug::compose(&engine, &module_path, plugs)?),
-    };
+    let program = plug::program(&engine, &module_path, &flags.plug, false)?;
     #[cfg(not(feature = "component"))]
-    let program = load::program(&engine, &module_path, false)?;
+    let program = super::load::program(&engine, &module_path, false)?;
     let program = ManuallyDrop::new(program);
     match &*program {
         Program::Module(module) if flags.into_cache => {

@@ -20,10 +20,7 @@ use super::stats::{MaybeStats, Phase, enter};
 pub fn load_program(engine: &Engine, plan: &RunPlan, stats: &MaybeStats) -> anyhow::Result<load::Program> {
     enter(stats, Phase::Load);
     #[cfg(feature = "component")]
-    let program = match plan.plugs.as_slice() {
-        [] => load::program(engine, &plan.module, plan.allow_precompiled)?,
-        plugs => load::Program::Component(plug::compose(engine, &plan.module, plugs)?),
-    };
+    let program = plug::program(engine, &plan.module, &plan.plugs, plan.allow_precompiled)?;
     #[cfg(not(feature = "component"))]
     let program = load::program(engine, &plan.module, plan.allow_precompiled)?;
     if let Some(stats) = stats {

@@ -162,6 +162,11 @@ fn with_switch(error: ModuleError) -> anyhow::Error {
     }
 }
 
+/// Returns the number of threads that may validate a file for inspection: one for each processor.
+pub fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// A module or component for inspection.
 pub enum Inspected {
     /// A core module.
@@ -179,7 +184,7 @@ pub fn inspection(path: &Path) -> anyhow::Result<Inspected> {
         bail!(anyhow!(why).context(cannot_load(path)));
     }
     let name = name(path);
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = threads();
     let bytes = bytes_from_input(bytes, Path::new(&name)).with_context(|| cannot_load(path))?;
     #[cfg(feature = "component")]
     if wasmr::component::Component::is_component(bytes.as_ref()) {

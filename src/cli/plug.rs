@@ -10,11 +10,19 @@ use wasmr::Engine;
 use wasmr::component::{Component, ComponentSource, ComposeError};
 
 use super::exit::UsageError;
-use super::load;
+use super::load::{self, Program};
 use super::report::printable_word;
 
+/// Loads a program, as [`load::program`] does, and composes it with plugs if there are any.
+pub fn program(engine: &Engine, file: &Path, plugs: &[PathBuf], allow_precompiled: bool) -> anyhow::Result<Program> {
+    match plugs {
+        [] => load::program(engine, file, allow_precompiled),
+        plugs => compose(engine, file, plugs).map(Program::Component),
+    }
+}
+
 /// Composes a component with plugs.
-pub fn compose(engine: &Engine, file: &Path, plugs: &[PathBuf]) -> anyhow::Result<Component> {
+fn compose(engine: &Engine, file: &Path, plugs: &[PathBuf]) -> anyhow::Result<Component> {
     let sources = sources(file, plugs, engine.max_module_size(), engine.has_cache())?;
     let [component, plugs @ ..] = sources.as_slice() else { bail!("there is no component") };
     Component::compose(engine, component, plugs).map_err(|error| cannot_compose(file, error))

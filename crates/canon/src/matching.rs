@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use wasmr_component::{Component, ImportItem, InstanceType, InterfaceName, func_type_text};
+use wasmr_core::edit_distance::edit_distance;
 use wasmr_core::subtype::extern_matches;
 use wasmr_core::types::ExternType;
 use wasmr_runtime::LoadedModule;
@@ -288,6 +289,9 @@ fn older<T>(names: &Names<T>, import: &str) -> Option<String> {
     is_older.then(|| name.to_owned())
 }
 
+/// Bytes of the longest name that is compared with others letter by letter.
+const LONGEST: usize = 80;
+
 /// Returns a defined name that may have been meant: the same interface in another version, or a name that differs in a few letters.
 fn nearest<T>(component: &Component, names: &Names<T>, index: usize) -> Option<String> {
     let path = &component.import_paths[index];
@@ -303,38 +307,8 @@ fn nearest<T>(component: &Component, names: &Names<T>, index: usize) -> Option<S
     if let Some(other) = scope.other_version(wanted) {
         return Some(other.to_owned());
     }
-    let (distance, best) = scope.iter().map(|(name, _)| (edits(name, wanted), name)).min()?;
-    (distance <= 1 + wanted.len() / 6).then(|| best.to_owned())
-}
-
-/// Returns the number of letters to insert, delete or replace to make one name of another. Long names count as different.
-fn edits(a: &str, b: &str) -> usize {
-    const LONGEST: usize = 80;
-    if a.len().max(b.len()) > LONGEST {
-        return LONGEST;
-    }
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.bytes().enumerate() {
-            let replaced = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn edits_are_counted() {
-        assert_eq!(edits("read", "read"), 0);
-        assert_eq!(edits("read", "reed"), 1);
-        assert_eq!(edits("", "abc"), 3);
-        assert_eq!(edits("blocking-read", "blocking-write"), 4);
-    }
+    let allowed = 1 + wanted.len() / 6;
+    let short = scope.iter().map(|(name, _)| name).filter(|name| name.len().max(wanted.len()) <= LONGEST);
+    let (_, best) = short.filter_map(|name| Some((edit_distance(name, wanted, allowed)?, name))).min()?;
+    Some(best.to_owned())
 }

@@ -8,13 +8,14 @@
 //! - [`op`] and [`ops`]: one table row and one plain function per numeric operator and per memory access. The interpreter
 //!   and constant expressions call that function; tests compare compiled code with it.
 //! - [`encoding`]: numbers and lists as bytes, for tables that outlive the process.
-//! - [`count`]: numbers with their nouns, for messages.
+//! - [`count`]: numbers with their nouns, for messages. [`edit_distance`]: how similar two names are.
 //! - [`fuel`]: the fuel costs, the same in every tier.
 //! - [`limits`]: implementation limits, each with its reason.
 #![deny(unsafe_code)]
 #![warn(unreachable_pub)]
 
 pub mod count;
+pub mod edit_distance;
 pub mod encoding;
 pub mod fuel;
 pub mod layout;

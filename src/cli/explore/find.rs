@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use wasmr::symbol::{printable, readable};
 use wasmr::{Export, ExternKind};
+use wasmr_core::edit_distance::edit_distance;
 use wasmr_module::Module;
 
 use crate::cli::exit::UsageError;
@@ -160,8 +161,7 @@ fn near(names: &[(u32, &str)], word: &str) -> Vec<u32> {
     let mut found: Vec<(usize, usize, u32)> = Vec::new();
     for &(index, name) in names {
         let name = readable(name);
-        let distance = distance(&name, word, allowed);
-        let rank = match distance {
+        let rank = match edit_distance(&name, word, allowed) {
             Some(distance) => distance,
             None if !word.is_empty() && name.to_lowercase().contains(&word.to_lowercase()) => allowed + 1,
             None => continue,
@@ -171,24 +171,6 @@ fn near(names: &[(u32, &str)], word: &str) -> Vec<u32> {
     found.sort_unstable();
     let mut seen = BTreeSet::new();
     found.into_iter().map(|(_, _, index)| index).filter(|&index| seen.insert(index)).collect()
-}
-
-/// Returns the Levenshtein distance of two words, or `None` if it exceeds `allowed`.
-fn distance(a: &str, b: &str, allowed: usize) -> Option<usize> {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    if a.len().abs_diff(b.len()) > allowed {
-        return None;
-    }
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.iter().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, to) in b.iter().enumerate() {
-            let change = diagonal + usize::from(from != to);
-            diagonal = row[j + 1];
-            row[j + 1] = change.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row.last().copied().filter(|&distance| distance <= allowed)
 }
 
 #[cfg(test)]
@@ -241,13 +223,5 @@ mod tests {
         assert_eq!(error.to_string(), choose);
         let error = find(&module("(module (func) (func nop nop))"), None).unwrap_err();
         assert!(error.to_string().ends_with("such as 1, 0"), "{error}");
-    }
-
-    #[test]
-    fn distances() {
-        assert_eq!(distance("kitten", "sitting", 3), Some(3));
-        assert_eq!(distance("kitten", "sitting", 2), None);
-        assert_eq!(distance("", "ab", 2), Some(2));
-        assert_eq!(distance("ab", "ab", 0), Some(0));
     }
 }

@@ -9,6 +9,8 @@ use wasmr::{ExternKind, ExternType, Feature, Inspection};
 use wasmr_core::type_text::TypeText;
 use wasmr_module::ExtendedNames;
 
+use crate::cli::load;
+
 /// Number of the largest functions that are listed.
 const LARGEST: usize = 10;
 
@@ -128,7 +130,7 @@ impl<'a> Facts<'a> {
         let printer = TypeText::with_names(decls.registry(), &names);
         let text = |ty: &ExternType| printer.extern_type(ty);
         let index_of = |index: usize| index as u32;
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = load::threads();
 
         let types = (0..decls.type_count())
             .map(|index| TypeFacts { name: names.type_name(index), text: printer.defined_type(decls.type_id(index)) });
