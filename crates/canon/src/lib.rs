@@ -12,7 +12,7 @@
 //! - `error` is the reason why a value could not be passed. `item_types` are the types of imports and exports for embedders.
 //!
 //! # Invariants
-//! What a guest passes is checked before it is used, so a guest can neither make the host panic nor make it allocate more than its
+//! Values of a guest are checked before they are used, so a guest can neither make the host panic nor make it allocate more than its
 //! budget. Whatever ends a call early leaves the component instances that it was in unusable.
 #![deny(unsafe_code)]
 #![warn(unreachable_pub)]

@@ -1,4 +1,4 @@
-//! What a guest may try, each as a small component.
+//! Attempts of hostile guests, each as a small component.
 
 use wasmr_canon::{Linker, Val};
 use wasmr_runtime::{Stop, Store, StoreContextMut};

@@ -1,4 +1,4 @@
-//! Who has a resource after calls that end early, and when destructors run.
+//! Owners of resources after calls that end early, and the order of destructors.
 
 use wasmr_canon::{Linker, Resource, ResourceAny, ResourceType, Val, ValueError};
 use wasmr_runtime::{Stop, Store, StoreContextMut};

@@ -1,4 +1,4 @@
-//! Where the components of a composition meet: imports that a plug provides, and imports of the host that several of them have.
+//! Imports between the components of a composition: those that a plug provides, and those of the host that several of them have.
 //!
 //! Types are compared after conversion, so with the resource types that they stand for. All differences are collected
 //! ([`PlugError::Types`](crate::PlugError)); flattening goes on after one, with an import of the host, and its result is dropped.

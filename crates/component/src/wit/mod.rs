@@ -71,7 +71,7 @@ impl World {
     /// Reads the world of a component that was decoded before with the same features.
     ///
     /// # Errors
-    /// Those of [`Component::new`](crate::Component::new), except faults in function bodies; and if the text is over a limit.
+    /// As for [`Component::new`](crate::Component::new), except faults in function bodies; and if the text is over a limit.
     pub fn new(bytes: &ModuleBytes, name: &str, features: &Features) -> Result<World, ComponentError> {
         World::composed(&[Part { bytes, name }], features).map_err(ComposeError::without_plugs)
     }

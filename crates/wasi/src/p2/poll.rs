@@ -1,7 +1,7 @@
 //! `wasi:io/poll`: pollables, and the wait for the first of several.
 //!
 //! A [`Pollable`] is a recipe, not a registration: at each question the host looks at the object that the pollable belongs to.
-//! So a pollable may be asked any number of times, and it is ready again whenever its object is.
+//! A pollable may therefore be asked any number of times, and it is ready again whenever its object is.
 
 use super::table::{Bond, Borrow, Kind, Object, Own, Table};
 use super::{End, Misuse, P2Ctx};

@@ -4,7 +4,7 @@
 //! context grants that.
 //!
 //! # Why is a name that is not ASCII invalid?
-//! Its conversion (IDNA) needs tables of Unicode, and toolchains convert names before they look them up.
+//! The conversion of names (IDNA) needs tables of Unicode, and toolchains convert names before they look them up.
 
 use std::net::IpAddr;
 use std::os::fd::AsFd as _;
